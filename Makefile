@@ -1,0 +1,45 @@
+# `make demo` and `make test` set up all they need; `make` lists the rest. Windows: see README.md.
+PYTHON ?= python3
+UV = uv==0.13.9
+PROJECT = {{cookiecutter.project_slug}}
+VENV = .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench lock clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/ready ## generate a project with the defaults into build/demo, and run its pipeline
+	@rm -rf build/demo.new && mkdir -p build
+	@$(VENV)/python -m cookiecutter . --no-input --default-config --output-dir build/demo.new >/dev/null
+	@rm -rf build/demo && mv build/demo.new build/demo
+	cd build/demo/my-kfp-project && "$(CURDIR)/$(VENV)/python" -m invoke run
+
+test: lint ## lint, and all tests
+	$(VENV)/python -m pytest -n auto
+
+lint: .venv/ready ## ruff and mypy, on the template and on the project in it
+	$(VENV)/ruff check --config pyproject.toml .
+	$(VENV)/ruff format --check --config pyproject.toml .
+	$(VENV)/mypy kf_template_answers.py hooks tests $(wildcard benchmarks)
+
+bench: .venv/ready ## the benchmarks
+	$(VENV)/python benchmarks/run.py
+
+lock: .venv/ready ## renew requirements.txt, with the project's own versions where both have a package
+	$(VENV)/uv pip compile pyproject.toml --group dev --constraints "$(PROJECT)/requirements.txt" \
+	  --universal --python-version 3.11 --generate-hashes --upgrade --quiet --no-header --output-file requirements.txt
+
+clean: ## remove the environment and what was built
+	rm -rf .venv build
+
+# The file says that the environment is whole; it is made again when a lock changes.
+.venv/ready: requirements.txt $(PROJECT)/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This needs Python 3.11 or later, and \
+	$(PYTHON) is %d.%d: name another, as in make demo PYTHON=python3.13" % sys.version_info[:2])'
+	$(PYTHON) -m venv .venv
+	$(VENV)/python -m pip install --quiet --disable-pip-version-check $(UV)
+	$(VENV)/uv pip install --quiet --python $(VENV)/python --require-hashes \
+	  -r requirements.txt -r "$(PROJECT)/requirements.txt"
+	@touch $@
