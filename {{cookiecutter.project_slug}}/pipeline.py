@@ -1,0 +1,60 @@
+"""The pipeline: which steps there are, how they are wired, and their defaults. Yours to change.
+
+`inv run` runs it; `invoke.yaml` and `inv run -p name=value` set its parameters.
+"""
+
+from pathlib import Path
+
+from kfp import dsl
+from kfp.components import load_component_from_file
+from kfp.dsl import yaml_component
+
+
+def component(name: str) -> yaml_component.YamlComponent:
+    """The step in `components/{name}`; its image's registry and tag are filled in when the pipeline is compiled."""
+    return load_component_from_file(str(Path(__file__).parent / "components" / name / "component.yaml"))
+
+
+gather = component("gathering")
+validate = component("validation")
+preprocess = component("preprocessing")
+train = component("training")
+predict = component("prediction")
+
+
+@dsl.pipeline(description="Learns to predict one column of a table from the others.")
+def pipeline(
+    source: str,
+    target: str,
+    problem_type: str,
+    source_fingerprint: str = "",  # `inv run` fills this in, so that a changed source is never served from the cache
+    test_size: float = 0.2,
+    seed: int = 0,
+    learning_rate: float = 0.1,
+    max_iter: int = 100,
+    max_leaf_nodes: int = 31,
+) -> None:
+    gathered = gather(source=source, source_fingerprint=source_fingerprint)
+    validated = validate(table=gathered.outputs["table"])
+    split = preprocess(
+        table=validated.outputs["validated"],
+        target=target,
+        problem_type=problem_type,
+        test_size=test_size,
+        seed=seed,
+    )
+    trained = train(
+        train=split.outputs["train"],
+        target=target,
+        problem_type=problem_type,
+        learning_rate=learning_rate,
+        max_iter=max_iter,
+        max_leaf_nodes=max_leaf_nodes,
+        seed=seed,
+    )
+    predict(
+        model=trained.outputs["model"],
+        table=split.outputs["test"],
+        target=target,
+        problem_type=problem_type,
+    )

@@ -1,0 +1,228 @@
+"""The commands of the project: `inv --list`. Heavy imports are inside the tasks, so that the list is quick."""
+
+import sys
+from typing import Any
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.parser.parser import ParseMachine
+from invoke.tasks import task
+
+from . import project, runs
+from .project import ROOT, fail
+
+project.check_settings_file()
+
+_handle = ParseMachine.handle
+
+
+def _handle_rest(self: Any, token: str) -> None:
+    """Let a list argument be positional, as in `inv runs.logs ID [STEP]`: invoke knows no optional positionals."""
+    arguments = self.context.positional_args if self.context else []
+    rest = next((argument for argument in arguments if argument.kind is list), None)
+    taken = self.waiting_for_flag_value or token.startswith("-") or token in self.contexts
+    if rest is None or taken or self.context.missing_positional_args:
+        _handle(self, token)
+    else:
+        rest.value = token
+
+
+ParseMachine.handle = _handle_rest  # type: ignore[method-assign]
+
+
+def say(text: str = "") -> None:
+    """Print to the real standard output, at once, even while kfp's own is redirected."""
+    print(text, file=sys.__stdout__, flush=True)
+
+
+def _finish(run: runs.Run) -> None:
+    """Say how a run ended; a failed one ends the command with exit code 1, a stopped one with 130."""
+    for name, value in run.metrics.items():
+        say(f"  {name} {runs.number(value)}")
+    cached = sum(step.cached for step in run.steps)
+    if cached and cached == len(run.steps):
+        say("nothing changed: every step was served from the cache (inv run --no-cache runs them all)")
+    report = (run.folder / "report.html").relative_to(ROOT)
+    say(f"report: {report}")
+    if run.status == "failed":
+        failed = next((step.name for step in run.steps if step.status == "failed"), "")
+        raise fail(f"run {run.id} failed. {run.reason}\nlog: inv runs.logs {run.id} {failed}".rstrip())
+    if run.status == "stopped":
+        raise Exit(f"run {run.id} was stopped; inv run goes on from what is cached.", code=130)
+
+
+def _start(engine: str, parameters: dict[str, Any], spec: Any, config: project.Settings) -> Any:
+    from .local import Engine, command_line
+
+    used = [spec.deployment_spec["executors"][label] for label in spec.deployment_spec["executors"]]
+    images = [executor["container"]["image"] for executor in used if "container" in executor]
+    run = runs.create(
+        pipeline=config.project,
+        engine=engine,
+        parameters=parameters,
+        images={name: image for image in images if (name := project.component_of(image))},
+        template_version=config.template_version,
+        command=command_line(["inv", *sys.argv[1:]]),
+    )
+    say(f"run {run.id} on {engine}")
+    return Engine(run, say)
+
+
+@task(
+    iterable=["param"],
+    help={
+        "on": "the engine: host",
+        "param": "a pipeline parameter, name=value; may be repeated",
+        "cache": "whether steps whose inputs and code did not change are served from the cache",
+    },
+)
+def run(c: Context, param: list[str], on: str = "host", cache: bool = True) -> None:
+    """Run the pipeline."""
+    _only_host(on)
+    config = project.settings(c)
+    spec, _ = project.compile_pipeline(config)
+    parameters = project.arguments(spec, param)
+    from .local import fingerprints
+
+    fingerprints(parameters, param)
+    engine = _start(on, parameters, spec, config)
+    engine.pipeline(spec, cache)
+    _finish(engine.run)
+
+
+def _only_host(engine: str) -> None:
+    if engine != "host":
+        raise fail(f"the engine '{engine}' is not known; this version runs on: host.")
+
+
+@task(
+    positional=["name"],
+    help={"name": "the step", "run": "the run whose inputs it gets; without, the newest in which the step started"},
+)
+def step(c: Context, name: str, run: str = "") -> None:
+    """Run one step again, with the inputs it had in a run."""
+    config = project.settings(c)
+    source, before = runs.started_step(name, run)
+    spec, _ = project.compile_pipeline(config)
+    from .local import rerun_arguments
+
+    engine = _start("host", source.parameters, spec, config)
+    engine.step(spec, before, rerun_arguments(before))
+    _finish(engine.run)
+
+
+@task(name="list", default=True, help={"json": "print a JSON list, for programs"})
+def runs_list(c: Context, json: bool = False) -> None:
+    """List the runs, newest first."""
+    found = runs.newest_first()
+    if json:
+        import json as codec
+
+        say(codec.dumps([runs.summary(run) for run in found], indent=2, ensure_ascii=False))
+    elif found:
+        say(runs.listing(found))
+    else:
+        say("no runs yet; start one with: inv run")
+
+
+def _run(wanted: str) -> runs.Run:
+    return runs.find(None if wanted == "latest" else wanted)
+
+
+@task(positional=["id"], help={"id": "a run's id, the start of one, or latest"})
+def show(c: Context, id: str) -> None:
+    """Show one run: steps, parameters, metrics, outputs."""
+    say(runs.details(_run(id)))
+
+
+@task(positional=["id", "steps"], iterable=["steps"], help={"id": "a run's id, or latest", "steps": "only these steps"})
+def logs(c: Context, id: str, steps: list[str]) -> None:
+    """Print the logs of a run's steps."""
+    run = _run(id)
+    chosen = [runs.step_of(run, name) for name in steps] or run.steps
+    for step in chosen:
+        if len(chosen) > 1:
+            say(f"== {step.name} ({runs.state(step)})")
+        path = run.log(step.name)
+        if path.exists():
+            with path.open(encoding="utf-8", errors="replace") as log:
+                for line in log:
+                    print(line, end="")
+        elif step.cached:
+            say("served from the cache: it did not run")
+        else:
+            say("no log: it did not run")
+
+
+@task
+def compile(c: Context) -> None:
+    """Compile the pipeline to build/pipeline.yaml, and each component beside it."""
+    config = project.settings(c)
+    spec, platform = project.compile_pipeline(config)
+    for path in project.write_compiled(spec, platform, config):
+        say(str(path.relative_to(ROOT)))
+
+
+@task(help={"for_": "what to check for: host"})
+def doctor(c: Context, for_: str = "host") -> None:
+    """Check that this machine has what the project needs."""
+    _only_host(for_)
+    from .upkeep import host_problems
+
+    problems = host_problems()
+    for problem in problems:
+        say(f"  problem  {problem}")
+    if problems:
+        raise fail(f"{len(problems)} problem(s) found; each line above says what to do.")
+    say("ready for: inv run")
+
+
+@task
+def lint(c: Context) -> None:
+    """Check style, types, and every component.yaml against its program."""
+    from .upkeep import lint_problems
+
+    if problems := lint_problems(say):
+        raise fail("; ".join(problems))
+    say("no problems")
+
+
+@task
+def test(c: Context) -> None:
+    """Run the project's tests."""
+    from .upkeep import python
+
+    if code := python("pytest"):
+        raise fail(f"the tests failed (pytest's exit code {code}).")
+
+
+@task(help={"upgrade": "take the newest versions instead of keeping those in the locks"})
+def lock(c: Context, upgrade: bool = False) -> None:
+    """Renew all locks together, so that a library has one version everywhere."""
+    from .upkeep import lock_all
+
+    for path in lock_all(upgrade):
+        say(str(path.relative_to(ROOT)))
+
+
+@task(positional=["source"], help={"source": "a path or URI of CSV or Parquet", "target": "the column to predict"})
+def adopt(c: Context, source: str, target: str) -> None:
+    """Make the pipeline run on your table: infers schema.yaml and sets the defaults."""
+    from .upkeep import adopt_table
+
+    adopt_table(source, target, say)
+
+
+@task(positional=["name"], help={"name": "lower-case letters, digits and dashes"})
+def new(c: Context, name: str) -> None:
+    """Make a new step: folder, lock, test, and the line to paste into pipeline.py."""
+    from .upkeep import new_component
+
+    new_component(name, say)
+
+
+ns = Collection(run, step, compile, doctor, lint, test, lock)
+ns.add_collection(Collection("runs", runs_list, show, logs))
+ns.add_collection(Collection("data", adopt))
+ns.add_collection(Collection("component", new))

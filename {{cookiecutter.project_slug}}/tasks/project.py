@@ -1,0 +1,415 @@
+"""The project as the commands see it: its settings, its components, its compiled pipeline."""
+
+import contextlib
+import difflib
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+if TYPE_CHECKING:
+    from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec, PlatformSpec
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPONENTS = ROOT / "components"
+NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+
+# What lies in a component's folder and does not go into its image.
+NOT_IN_IMAGE = {"component.yaml", "requirements.in", "__pycache__"}
+
+
+def fail(message: str) -> Exit:
+    """The exception that ends a command with exit code 1 and this sentence, without a traceback."""
+    return Exit(f"error: {message}", code=1)
+
+
+def check_settings_file() -> None:
+    """Read `invoke.yaml` once before invoke does, which would answer a slip in it with a traceback. Raises `Exit`."""
+    try:
+        with (ROOT / "invoke.yaml").open(encoding="utf-8") as file:
+            document = yaml.safe_load(file)
+    except FileNotFoundError:
+        raise fail(f"there is no invoke.yaml in {ROOT}; it holds the settings of the project.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise fail(f"invoke.yaml is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict):
+        raise fail("invoke.yaml must be lines of 'name: value'.")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`invoke.yaml`, after `inv -f`, `INVOKE_*` variables, and checks."""
+
+    project: str
+    registry: str
+    python_version: str
+    experiment: str
+    template_version: str
+    parameters: dict[str, Any]
+
+
+def settings(c: Context) -> Settings:
+    """Read the project's settings from invoke's configuration.
+
+    Raises `Exit` where one is missing or cannot be used.
+    """
+    values: dict[str, Any] = {}
+    for name in Settings.__dataclass_fields__:
+        value = c.config.get(name)
+        if name == "parameters":
+            if value is not None and not hasattr(value, "keys"):
+                raise fail("invoke.yaml: parameters must be lines of 'name: value'.")
+            values[name] = {key: value[key] for key in value or {}}
+        elif value in (None, ""):
+            raise fail(f"invoke.yaml: the setting '{name}' is missing; give it a value.")
+        else:
+            values[name] = str(value)
+    if not NAME.fullmatch(values["project"]):
+        raise fail(
+            f"invoke.yaml: project '{values['project']}' is not a valid name; "
+            "use lower-case letters, digits and dashes, at most 63, starting with a letter."
+        )
+    if "://" in values["registry"] or values["registry"] != values["registry"].strip("/ ").lower():
+        raise fail(
+            f"invoke.yaml: registry '{values['registry']}' must be a host with an optional port and path, "
+            "in lower case, without https://, such as localhost:5001 or ghcr.io/team."
+        )
+    return Settings(**values)
+
+
+def component_names() -> list[str]:
+    """The folders of `components/` that hold a `component.yaml`, sorted."""
+    return sorted(path.parent.name for path in COMPONENTS.glob("*/component.yaml"))
+
+
+def _image_files(name: str) -> Iterator[Path]:
+    for folder in (COMPONENTS / "shared", COMPONENTS / name):
+        for path in sorted(folder.rglob("*")):
+            inside = path.relative_to(folder).parts
+            hidden = any(part.startswith(".") or part in NOT_IN_IMAGE for part in inside)
+            if path.is_file() and not hidden and path.suffix != ".pyc":
+                yield path
+
+
+def image(name: str, config: Settings) -> str:
+    """The reference of a component's image, `registry/project/component:tag`.
+
+    The tag is a digest of what goes into the image. It never moves, so KFP's cache, whose key is this string, is
+    right; and it needs no registry and no engine to compute.
+    """
+    digest = hashlib.sha256(f"python {config.python_version}\n".encode())
+    for path in _image_files(name):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(COMPONENTS).as_posix()} {len(content)}\n".encode() + content)
+    return f"{config.registry}/{config.project}/{name}:{digest.hexdigest()[:16]}"
+
+
+def component_of(image: str) -> str | None:
+    """The component an image reference belongs to, or None where it is not one of this project's."""
+    name = image.rsplit("/", 1)[-1].split(":")[0]
+    return name if (COMPONENTS / name / "component.yaml").is_file() else None
+
+
+def import_kfp() -> None:
+    """Import kfp without its REST client, which loads all of the kubernetes package and takes longer than a cached run.
+
+    `_KFP_RUNTIME` is kfp's own switch for that; `kfp.client` can still be imported by name.
+    """
+    os.environ["_KFP_RUNTIME"] = "true"
+    try:
+        import kfp
+    finally:
+        del os.environ["_KFP_RUNTIME"]
+    import kfp.components
+    import kfp.dsl  # noqa: F401
+
+
+@contextlib.contextmanager
+def component_path(*folders: Path) -> Iterator[None]:
+    """Let Python import what a step's program imports: `shared` and the modules of `folders`."""
+    added = [str(COMPONENTS), *map(str, folders)]
+    sys.path[:0] = added
+    try:
+        yield
+    finally:
+        for folder in added:
+            sys.path.remove(folder)
+
+
+def compile_pipeline(config: Settings) -> tuple["PipelineSpec", "PlatformSpec"]:
+    """Compile `pipeline.py` with the parameters of `invoke.yaml` as its defaults and every image resolved.
+
+    Raises `Exit` with the file and line where `pipeline.py` or a `component.yaml` is wrong.
+    """
+    import_kfp()
+    from kfp.compiler import pipeline_spec_builder
+    from kfp.dsl.base_component import BaseComponent
+
+    path = ROOT / "pipeline.py"
+    spec = importlib.util.spec_from_file_location("pipeline", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise fail(f"there is no pipeline.py in {ROOT}.")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise fail(f"pipeline.py cannot be compiled. {_where(error, path)}") from error
+    function = getattr(module, "pipeline", None)
+    if not isinstance(function, BaseComponent):
+        raise fail("pipeline.py defines no function `pipeline` with the @dsl.pipeline decorator.")
+    try:
+        compiled = pipeline_spec_builder.modify_pipeline_spec_with_override(
+            function.pipeline_spec, pipeline_name=config.project, pipeline_parameters={}
+        )
+        known = compiled.root.input_definitions.parameters
+        for name, value in config.parameters.items():
+            default = typed(name, value, {key: known[key].parameter_type for key in known}, "invoke.yaml")
+            known[name].default_value.CopyFrom(pipeline_spec_builder.to_protobuf_value(default))
+            known[name].is_optional = True
+    except (ValueError, TypeError) as error:
+        raise fail(f"pipeline.py cannot be compiled: {_sentence(error)}") from error
+    executors = compiled.deployment_spec["executors"]
+    for label in executors:
+        if "container" in executors[label]:
+            container = executors[label]["container"]
+            if own := component_of(container["image"]):
+                container["image"] = image(own, config)
+    return compiled, function.platform_spec
+
+
+def write_compiled(spec: "PipelineSpec", platform: "PlatformSpec", config: Settings) -> list[Path]:
+    """Write `build/pipeline.yaml`, and beside it each component with its image resolved; return the paths."""
+    from kfp.compiler import pipeline_spec_builder
+
+    build = ROOT / "build"
+    build.mkdir(exist_ok=True)
+    written = [build / "pipeline.yaml"]
+    partial = build / "partial.yaml"  # kfp looks at the ending
+    pipeline_spec_builder.write_pipeline_spec_to_file(spec, None, platform, str(partial))
+    partial.replace(written[0])
+    for name in component_names():
+        text = (COMPONENTS / name / "component.yaml").read_text(encoding="utf-8")
+        resolved = re.sub(
+            rf"(?m)^(\s*image:\s*)['\"]?{re.escape(name)}['\"]?\s*$", rf"\g<1>{image(name, config)}", text
+        )
+        partial.write_text(resolved, encoding="utf-8")
+        written.append(partial.replace(build / f"{name}.yaml"))
+    return written
+
+
+def _sentence(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _where(error: BaseException, path: Path) -> str:
+    """`Line 12: TypeError: ...` for an error that happened while `path` was executed."""
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f"Line {line}: {_sentence(error)}"
+
+
+# parameter_type of a compiled pipeline -> its name in Python, how a text becomes one, what it may be already
+def _flag(text: str) -> bool:
+    try:
+        return {"true": True, "false": False}[text.lower()]
+    except KeyError:
+        raise ValueError(text) from None
+
+
+def _json(kind: type) -> Any:
+    def parse(text: str) -> Any:
+        value = json.loads(text)
+        if not isinstance(value, kind):
+            raise ValueError(text)
+        return value
+
+    return parse
+
+
+_TYPES: dict[int, tuple[str, Any, tuple[type, ...]]] = {
+    1: ("float", float, (int, float)),
+    2: ("int", int, (int,)),
+    3: ("str", str, (str,)),
+    4: ("bool", _flag, (bool,)),
+    5: ("list", _json(list), (list,)),
+    6: ("dict", _json(dict), (dict,)),
+}
+
+
+def typed(name: str, value: Any, known: dict[str, int], where: str = "-p") -> Any:
+    """The value of a pipeline parameter in its own type.
+
+    `value` is a text from the command line or a value from `invoke.yaml`, `known` maps the pipeline's parameters to
+    their types. Raises `Exit` for an unknown name or a value of another type, with the list of the right ones.
+    """
+    listing = ", ".join(f"{key} ({_TYPES[known[key]][0]})" for key in sorted(known))
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise fail(f"{where}: the pipeline has no parameter '{name}'.{hint} It takes: {listing}.")
+    kind, parse, allowed = _TYPES[known[name]]
+    if isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed):
+        return parse(value) if kind == "float" else value
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return parse(value)
+    raise fail(f"{where}: parameter '{name}' takes a value of type {kind}, not {value!r}. The parameters: {listing}.")
+
+
+def arguments(spec: "PipelineSpec", given: list[str]) -> dict[str, Any]:
+    """All parameters of a run: `name=value` texts over the compiled defaults.
+
+    Raises `Exit` for an unknown, ill-typed, repeated or missing parameter.
+    """
+    from kfp.local.executor_output_utils import pb2_value_to_python
+
+    known = spec.root.input_definitions.parameters
+    types = {name: known[name].parameter_type for name in known}
+    values: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise fail(f"-p takes name=value, and '{text}' has no '='.")
+        if name in values:
+            raise fail(f"-p: parameter '{name}' is given twice.")
+        values[name] = typed(name, value, types)
+    for name in sorted(known):
+        definition = known[name]
+        if name in values:
+            continue
+        if not definition.is_optional:
+            raise fail(f"the parameter '{name}' has no value; give one with -p {name}=... or in invoke.yaml.")
+        value = pb2_value_to_python(definition.default_value)
+        values[name] = int(value) if types[name] == 2 else value
+    return values
+
+
+def check_components() -> list[str]:
+    """What is wrong with the `component.yaml` files: one line each, with the file and what to do; empty if nothing is.
+
+    Each is loaded as KFP loads it, and held against its program: the same options, required ones and defaults.
+    """
+    problems = []
+    for name in component_names():
+        try:
+            _check_component(name)
+        except ValueError as error:
+            problems.append(f"components/{name}/component.yaml: {error}")
+    return problems
+
+
+def _check_component(name: str) -> None:
+    text = (COMPONENTS / name / "component.yaml").read_text(encoding="utf-8")
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"is not valid YAML: {' '.join(str(error).split())}") from error
+    document = document if isinstance(document, dict) else {}
+    for kind in ("inputs", "outputs"):
+        for item in document.get(kind) or []:
+            for key in ("type", "description"):
+                if not item.get(key):
+                    raise ValueError(f"{kind[:-1]} '{item.get('name')}' has no {key}; add one.")
+    container = (document.get("implementation") or {}).get("container") or {}
+    if container.get("image") != name:
+        raise ValueError(f"image must be '{name}', the component's name; registry and tag are filled in by the tasks.")
+    options = _options_of_yaml(container, document)
+    import_kfp()
+    from kfp.components import load_component_from_text
+
+    try:
+        load_component_from_text(text)
+    except Exception as error:
+        raise ValueError(f"KFP cannot load it: {_sentence(error)}") from error
+    program = _options_of_program(container["command"], COMPONENTS / name / "src")
+    for option in sorted(options.keys() | program.keys()):
+        if option not in program:
+            raise ValueError(f"passes {option}, which the program does not take; remove it, or add it to the program.")
+        required, default = program[option]
+        if option not in options:
+            if required:
+                raise ValueError(f"does not pass {option}, which the program requires; add it to args.")
+        elif options[option] is not None and options[option] != default:
+            raise ValueError(
+                f"gives {option} the default {options[option]!r}, and the program {default!r}; make them equal."
+            )
+
+
+def _options_of_yaml(container: dict[str, Any], document: dict[str, Any]) -> dict[str, str | None]:
+    """The options that `args` passes, each with the default of its input as text, or None where it has none."""
+    inputs = {item["name"]: item for item in document.get("inputs") or []}
+    outputs = {item["name"] for item in document.get("outputs") or []}
+    options: dict[str, str | None] = {}
+    option = None
+    for part in container.get("args") or []:
+        if isinstance(part, str) and part.startswith("--"):
+            option = part
+            options[option] = None
+            continue
+        if isinstance(part, dict):
+            (placeholder, target), *rest = part.items()
+            if rest or placeholder not in (
+                "inputValue",
+                "inputPath",
+                "inputUri",
+                "outputPath",
+                "outputUri",
+                "executorInput",
+            ):
+                raise ValueError(
+                    f"unknown placeholder '{placeholder}'; use inputValue, inputPath, outputPath or executorInput."
+                )
+            known = outputs if placeholder.startswith("output") else inputs.keys()
+            if placeholder != "executorInput" and target not in known:
+                raise ValueError(
+                    f"{{{placeholder}: {target}}} names nothing that is declared; declared are "
+                    f"{', '.join(sorted(known))}."
+                )
+            if option and placeholder == "inputValue" and "default" in inputs[target]:
+                options[option] = str(inputs[target]["default"])
+        option = None
+    return options
+
+
+def _options_of_program(command: list[str], src: Path) -> dict[str, tuple[bool, str]]:
+    """The options of a step's program: whether each is required, and its default as text.
+
+    Asked of the program in a process of its own, so that steps may have modules of the same name.
+    """
+    import subprocess
+
+    module = command[-1]
+    script = (
+        "import importlib, json, sys, typer\n"
+        "from shared.step import command\n"
+        f"parameters = typer.main.get_command(command(importlib.import_module({module!r}).main)).params\n"
+        "print(json.dumps({p.opts[0]: [p.required, '' if p.default is None else str(p.default)]"
+        " for p in parameters if p.name != 'help'}))"
+    )
+    path = os.pathsep.join([str(src), str(COMPONENTS)])
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    if result.returncode:
+        last = (result.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ValueError(f"its program '{module}' cannot be imported: {last}")
+    found: dict[str, list[Any]] = json.loads(result.stdout)
+    return {option: (bool(required), str(default)) for option, (required, default) in found.items()}
