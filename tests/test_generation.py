@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import TEMPLATE, Bake
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.generate import generate_files
+
+from conftest import TEMPLATE, Bake
 
 QUESTIONS: dict[str, Any] = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
 PROJECT = TEMPLATE / "{{cookiecutter.project_slug}}"

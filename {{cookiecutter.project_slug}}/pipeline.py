@@ -7,10 +7,10 @@ from pathlib import Path
 
 from kfp import dsl
 from kfp.components import load_component_from_file
-from kfp.dsl import yaml_component
+from kfp.dsl.yaml_component import YamlComponent
 
 
-def component(name: str) -> yaml_component.YamlComponent:
+def component(name: str) -> YamlComponent:
     """The step in `components/{name}`; its image's registry and tag are filled in when the pipeline is compiled."""
     return load_component_from_file(str(Path(__file__).parent / "components" / name / "component.yaml"))
 
@@ -34,27 +34,10 @@ def pipeline(
     max_iter: int = 100,
     max_leaf_nodes: int = 31,
 ) -> None:
+    kind = {"target": target, "problem_type": problem_type}
     gathered = gather(source=source, source_fingerprint=source_fingerprint)
     validated = validate(table=gathered.outputs["table"])
-    split = preprocess(
-        table=validated.outputs["validated"],
-        target=target,
-        problem_type=problem_type,
-        test_size=test_size,
-        seed=seed,
-    )
-    trained = train(
-        train=split.outputs["train"],
-        target=target,
-        problem_type=problem_type,
-        learning_rate=learning_rate,
-        max_iter=max_iter,
-        max_leaf_nodes=max_leaf_nodes,
-        seed=seed,
-    )
-    predict(
-        model=trained.outputs["model"],
-        table=split.outputs["test"],
-        target=target,
-        problem_type=problem_type,
-    )
+    split = preprocess(table=validated.outputs["validated"], test_size=test_size, seed=seed, **kind)
+    growth = {"learning_rate": learning_rate, "max_iter": max_iter, "max_leaf_nodes": max_leaf_nodes}
+    trained = train(train=split.outputs["train"], seed=seed, **kind, **growth)
+    predict(model=trained.outputs["model"], table=split.outputs["test"], **kind)

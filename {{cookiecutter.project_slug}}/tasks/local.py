@@ -377,7 +377,9 @@ def host_process(image: str, command: list[str], environment: dict[str, str]) ->
     `python` is this Python, and a component of the project finds its `src` and `components/shared`, as in its image.
     """
     path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-    found = {**os.environ, "PATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", **environment}
+    found = {**os.environ, "PATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+    found.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow down all that runs beside
+    found.update(environment)
     if name := project.component_of(image):
         folders = [str(project.COMPONENTS / name / "src"), str(project.COMPONENTS)]
         found["PYTHONPATH"] = os.pathsep.join(folders)

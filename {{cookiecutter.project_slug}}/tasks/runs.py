@@ -193,7 +193,7 @@ def numbers(metadata: dict[str, Any]) -> dict[str, float]:
     """The scalar metrics in an artifact's metadata."""
     return {
         name: value
-        for name, value in metadata.items()
+        for name, value in sorted(metadata.items())
         if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     }
 
