@@ -15,6 +15,7 @@ demo: .venv/ready ## generate a project with the defaults into build/demo, and r
 	@$(VENV)/python -m cookiecutter . --no-input --default-config --output-dir build/demo.new >/dev/null
 	@rm -rf build/demo && mv build/demo.new build/demo
 	cd build/demo/my-kfp-project && "$(CURDIR)/$(VENV)/python" -m invoke run
+	@echo "the report, from here:" build/demo/my-kfp-project/runs/*/report.html
 
 test: lint ## lint, and all tests
 	$(VENV)/python -m pytest -n auto

@@ -31,8 +31,9 @@ def local_path(source: str) -> Path | None:
     return path
 
 
-def open_remote(source: str) -> tuple[Any, str, dict[str, Any]]:
-    """The fsspec file system of a URI, the path in it, and what it says of the file. Raises StepError."""
+@contextmanager
+def remote(source: str) -> Iterator[tuple[Any, str, dict[str, Any]]]:
+    """The fsspec file system of a URI, the path in it, and what it says of the file. What goes wrong is a StepError."""
     from fsspec.core import url_to_fs
     from fsspec.implementations.arrow import ArrowFSWrapper
 
@@ -40,11 +41,13 @@ def open_remote(source: str) -> tuple[Any, str, dict[str, Any]]:
         if urlsplit(source).scheme in ("s3", "gs", "gcs", "abfs", "abfss"):  # pyarrow speaks these: no cloud SDK needed
             from pyarrow.fs import FileSystem
 
-            system, path = FileSystem.from_uri(source)
+            # Google's client would try for 15 minutes before it says that there is no network.
+            limit = "?retry_limit_seconds=30" if source.startswith("g") and "?" not in source else ""
+            system, path = FileSystem.from_uri(source + limit)
             system = ArrowFSWrapper(system)
         else:
             system, path = url_to_fs(source)
-        return system, path, system.info(path)
+        yield system, path, system.info(path)
     except Exception as problem:  # every file system has its own errors, and all of them mean this
         # fsspec says FileNotFoundError for whatever happened; the cause knows better (404, no such host, refused).
         said = str(problem.__cause__ or problem) or type(problem).__name__
@@ -57,7 +60,8 @@ def fingerprint(source: str) -> str:
     if path := local_path(source):
         with path.open("rb") as file:
             return f"{path.stat().st_size}-{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
-    info = open_remote(source)[2]
+    with remote(source) as (_, _, info):
+        pass
     if entity := info.get("ETag") or info.get("etag"):
         return str(entity).strip('"')
     changed = info.get("Last-Modified") or info.get("LastModified") or info.get("mtime")
@@ -70,10 +74,9 @@ def local_copy(source: str) -> Iterator[Path]:
     if path := local_path(source):
         yield path
         return
-    system, remote, _ = open_remote(source)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, Path(urlsplit(source).path).name or "table")
-        with system.open(remote, "rb") as file, copy.open("wb") as target:
+        with remote(source) as (system, inside, _), system.open(inside, "rb") as file, copy.open("wb") as target:
             shutil.copyfileobj(file, target, 1 << 22)
         yield copy
 
@@ -88,7 +91,8 @@ def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[Any]:
     """The Parquet file `path` as record batches of at most 65,536 rows."""
     from pyarrow.parquet import ParquetFile
 
-    with ParquetFile(path, buffer_size=1 << 20) as file:  # with a buffer, one huge row group is streamed too
+    # Small buffers, and no column chunks of the whole file ahead: memory is that of a batch, whatever the row groups.
+    with ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
         for batch in file.iter_batches(65_536, columns=columns):
             yield batch.replace_schema_metadata(None)  # pandas would make an index of some columns
 
@@ -111,7 +115,8 @@ def feature(column: Any) -> Any:
     if is_.is_date(column.type) or is_.is_timestamp(column.type):
         column = column.cast(pa.timestamp("s", getattr(column.type, "tz", None)), safe=False).cast(pa.int64())
     if is_number(column.type) or is_.is_boolean(column.type) or is_.is_null(column.type):
-        return column.cast(pa.float64(), safe=False).to_numpy()
+        numbers = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        return np.where(np.isfinite(numbers), numbers, np.nan)  # models take missing values, but no infinite ones
     return np.array([None if value is None else str(value) for value in column.to_pylist()], dtype=object)
 
 

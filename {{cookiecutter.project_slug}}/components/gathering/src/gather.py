@@ -16,7 +16,7 @@ from shared.tables import batches, local_copy, schema_of
 
 BLOCK_BYTES = 1 << 22
 WIDER = {pa.null(): pa.int64(), pa.int64(): pa.float64()}  # and all others: text
-MISFIT = re.compile(r"In CSV column #(\d+): CSV conversion error to \S+: invalid value '(.*)'", re.DOTALL)
+MISFIT = re.compile(r"In CSV column #(\d+): .*CSV conversion error to \S+: invalid value '(.*)'", re.DOTALL)
 
 
 def main(
@@ -47,7 +47,9 @@ def gather(source: str, table: Path) -> tuple[int, int]:
 
 def copy_csv(path: Path, target: Path) -> tuple[int, int]:
     """Types are those of the first block. A later value that does not fit widens its column, and we start again."""
-    encoding, types = "utf-8", dict[str, pa.DataType]()
+    with path.open("rb") as file:
+        encoding = "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    types = dict[str, pa.DataType]()
     while True:
         try:
             reader = pcsv.open_csv(

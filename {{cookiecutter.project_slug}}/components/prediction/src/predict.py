@@ -18,8 +18,8 @@ from shared import step
 from shared.step import StepError
 from shared.tables import features, target_values
 
-# A skops file may hold any class; besides scikit-learn's plain ones, only this one is loaded.
-TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
+# A skops file may hold any class; besides scikit-learn's plain ones, only these are loaded.
+TRUSTED = ["numpy.dtype", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 BLUE = {"color": "#0072b2"}
 
 
@@ -121,8 +121,8 @@ def evaluate_numbers(truth: Any, said: Any) -> tuple[dict[str, float], list[str]
 def draw(title: str, display: Any, **options: Any) -> str:
     """A plot of scikit-learn's as HTML; the same for the same data."""
     figure, text = Figure(figsize=(5, 5), layout="constrained"), io.StringIO()
-    display.plot(ax=figure.subplots(), **options)
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "", "text.parse_math": False}):
+        display.plot(ax=figure.subplots(), **options)
         figure.savefig(text, format="svg", metadata={"Date": None})
     return f"<h2>{title}</h2>{text.getvalue()[text.getvalue().index('<svg') :]}"
 

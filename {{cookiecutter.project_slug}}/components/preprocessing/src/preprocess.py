@@ -30,6 +30,8 @@ def main(
         raise StepError(f"test_size is {test_size}. Give a share between 0 and 1, such as 0.2.")
     values = read_target(table, target)
     known = pc.invert(pc.is_null(values, nan_is_null=True)).to_numpy()
+    if problem_type == "regression" and pa.types.is_floating(values.type):
+        known &= np.isfinite(values.to_numpy())
     refuse_unfit(values.filter(pa.array(known)), target, problem_type, test_size)
     # A chunk of the table is in memory, and these: a position, a mark and the target for each row.
     stratify = None

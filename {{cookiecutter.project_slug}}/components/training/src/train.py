@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import skops.io
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, StratifiedKFold, cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
@@ -56,11 +57,13 @@ def main(
 
 
 def make_pipeline(x: Any, problem_type: str, **options: Any) -> Pipeline:
-    """Trees take numbers as they are, missing ones too; categories become columns, the rare ones one together."""
+    """Missing numbers are filled in and marked; categories become columns, the rare ones one together."""
     categories = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=20, sparse_output=False)
+    # The trees could take missing numbers as they are, but not a column that has no number in some fold.
+    filled = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     numbers = [name for name in x.columns if x[name].dtype == float]
     text = [name for name in x.columns if x[name].dtype == object]
-    preparation = ColumnTransformer([("numbers", "passthrough", numbers), ("text", categories, text)])
+    preparation = ColumnTransformer([("numbers", filled, numbers), ("text", categories, text)])
     trees = HistGradientBoostingClassifier if problem_type == "classification" else HistGradientBoostingRegressor
     # Without early stopping: the number of rounds is the one asked for, and no second split is hidden in it.
     return Pipeline([("preparation", preparation), ("estimator", trees(early_stopping=False, **options))])

@@ -49,6 +49,9 @@ def load_schema(path: Path) -> pandera.DataFrameSchema:
         schema: pandera.DataFrameSchema = from_yaml(path)  # type: ignore[no-untyped-call]
     except Exception as problem:  # whatever YAML and pandera make of a wrong file
         raise StepError(f"{path} is not a schema: {type(problem).__name__}: {problem}. Correct it.") from problem
+    for column in schema.columns.values():
+        if str(column.dtype) == "bool":
+            column.dtype = "boolean"  # numpy's bool takes any text for True
     schema.coerce = True  # what comes from CSV has the types that were guessed
     return schema
 
