@@ -199,9 +199,7 @@ def write_compiled(spec: "PipelineSpec", platform: "PlatformSpec", config: Setti
     partial.replace(written[0])
     for name in component_names():
         text = (COMPONENTS / name / "component.yaml").read_text(encoding="utf-8")
-        resolved = re.sub(
-            rf"(?m)^(\s*image:\s*)['\"]?{re.escape(name)}['\"]?\s*$", rf"\g<1>{image(name, config)}", text
-        )
+        resolved = re.sub(rf"(?m)^(\s*image:\s*)['\"]?{re.escape(name)}\b.*$", rf"\g<1>{image(name, config)}", text)
         partial.write_text(resolved, encoding="utf-8")
         written.append(partial.replace(build / f"{name}.yaml"))
     return written

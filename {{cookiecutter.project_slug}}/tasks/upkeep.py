@@ -176,8 +176,9 @@ from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from shared.step import run, write_metadata, writing
 from typer import Option
+
+from shared.step import run, write_metadata, writing
 
 
 def {module}(table: pa.Table) -> pa.Table:
@@ -201,12 +202,7 @@ if __name__ == "__main__":
 '''
 
 _TEST = """\
-import sys
-from pathlib import Path
-
 import pyarrow as pa
-
-sys.path[:0] = [str(Path(__file__).parents[1] / "components" / folder) for folder in ("", "{name}/src")]
 
 from {module} import {module}
 
@@ -235,8 +231,8 @@ def new_component(name: str, say: Say) -> None:
         raise fail(f"'{module}' is a package that is installed here, which the step would hide; choose another name.")
     template = (COMPONENTS / "gathering" / "Dockerfile").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory(dir=COMPONENTS, prefix=".new-") as temporary:
-        folder = Path(temporary)
-        (folder / "src").mkdir()
+        folder = Path(temporary) / name
+        (folder / "src").mkdir(parents=True)
         files = {
             "component.yaml": _COMPONENT_YAML.format(name=name, module=module),
             "Dockerfile": template.replace("gathering", name),
@@ -246,11 +242,17 @@ def new_component(name: str, say: Say) -> None:
         for path, text in files.items():
             _write(folder / path, text)
         lock = folder / "requirements.txt"
-        _compile([str(folder / "requirements.in")], lock, "--constraint", "requirements.txt")
-        _write(lock, lock.read_text("utf-8").replace(str(folder), f"components/{name}").replace("\\", "\\"))
-        shutil.copytree(folder, COMPONENTS / name)
+        _compile([(folder / "requirements.in").relative_to(ROOT).as_posix()], lock, "--constraint", "requirements.txt")
+        inside = folder.relative_to(ROOT).as_posix()
+        _write(lock, lock.read_text(encoding="utf-8").replace(inside, f"components/{name}"))
+        folder.rename(COMPONENTS / name)
+    pyproject = ROOT / "pyproject.toml"
+    listed = re.sub(
+        r"(pythonpath = \[[^]]*)\]", rf'\1  "components/{name}/src",\n]', pyproject.read_text("utf-8"), count=1
+    )
+    _write(pyproject, listed)
     _write(ROOT / "tests" / f"test_{module}.py", _TEST.format(name=name, module=module))
-    say(f"made components/{name} and tests/test_{module}.py")
+    say(f"made components/{name} and tests/test_{module}.py, and put its src on pytest's path in pyproject.toml")
     say("put it into pipeline.py, for example after validation, and hand its result on to the next step:")
     say(f'  {module} = component("{name}")')
     say(f'  {module}_task = {module}(table=validated.outputs["validated"])  # gives {module}_task.outputs["result"]')
