@@ -378,7 +378,6 @@ def host_process(image: str, command: list[str], environment: dict[str, str]) ->
     """
     path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     found = {**os.environ, "PATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
-    found.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow down all that runs beside
     found.update(environment)
     if name := project.component_of(image):
         folders = [str(project.COMPONENTS / name / "src"), str(project.COMPONENTS)]

@@ -341,7 +341,7 @@ def _columns(path: Path) -> dict[str, dict[str, Any]]:
         for name, column in columns.items():
             values = batch.column(batch.schema.get_field_index(name))
             column["missing"] += values.null_count
-            if len(column["values"]) <= 20:
+            if len(column["values"]) <= 20 and not pa.types.is_nested(values.type):
                 column["values"] |= {value for value in pc.unique(values).to_pylist() if value is not None}
             if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
                 seen = pc.min_max(values).as_py()
@@ -351,14 +351,14 @@ def _columns(path: Path) -> dict[str, dict[str, Any]]:
     for column in columns.values():
         few = len(column["values"]) <= 20
         column["dtype"] = _dtype(column["type"])
-        classes = column["dtype"] in ("str", "boolean") or (column["dtype"] == "Int64" and few)
+        classes = column["dtype"] in ("str", "boolean", None) or (column["dtype"] == "Int64" and few)
         column["problem_type"] = "classification" if classes else "regression"
         column["categories"] = sorted(column["values"]) if column["dtype"] == "str" and few else None
     return columns
 
 
-def _dtype(type_: "pa.DataType") -> str:
-    """The pandera type of an Arrow type, one that can hold missing values."""
+def _dtype(type_: "pa.DataType") -> str | None:
+    """The pandera type of an Arrow type, one that can hold missing values; None for what pandera does not check."""
     import pyarrow as pa
 
     if pa.types.is_boolean(type_):
@@ -367,9 +367,9 @@ def _dtype(type_: "pa.DataType") -> str:
         return "Int64"
     if pa.types.is_floating(type_) or pa.types.is_decimal(type_) or pa.types.is_null(type_):
         return "float64"
-    if pa.types.is_temporal(type_):
+    if pa.types.is_date(type_) or (pa.types.is_timestamp(type_) and type_.tz is None):
         return "datetime64[ns]"
-    return "str"
+    return "str" if pa.types.is_string(type_) or pa.types.is_large_string(type_) else None
 
 
 def _schema_yaml(columns: dict[str, dict[str, Any]], source: str) -> str:
@@ -382,7 +382,7 @@ def _schema_yaml(columns: dict[str, dict[str, Any]], source: str) -> str:
     for name, column in columns.items():
         lines.append(f"  {json.dumps(name, ensure_ascii=False)}:")
         seen = f"  # seen: {column['range'][0]:g} to {column['range'][1]:g}" if column["range"] else ""
-        lines.append(f"    dtype: {column['dtype']}{seen}")
+        lines.append(f"    dtype: {column['dtype'] or 'null  # not checked'}{seen}")
         if column["missing"]:
             lines.append(f"    nullable: true  # {column['missing']} of {column['rows']} missing")
         if column["categories"]:
