@@ -463,3 +463,35 @@ def test_the_seam_into_kfp_says_what_to_do_when_a_release_moves_it(flow: Project
     bad = subprocess.run([sys.executable, "-c", probe.format(moved)], cwd=flow.root, capture_output=True, text=True)
     assert "has changed kfp.local.task_dispatcher.run_single_task_implementation" in bad.stderr
     assert "install kfp==2.17.0" in bad.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_error(flow: Project) -> None:
+    process = flow.start("run")
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert process.stderr.read() == ""
+    assert flow.runs()[0]["status"] == "succeeded"
+
+
+def test_a_settings_file_that_is_not_there_is_named(flow: Project) -> None:
+    assert "inv -f: there is no file other.yaml" in flow.inv("-f", "other.yaml", "run", code=1).stderr
+    flow.write("other.yaml", "parameters: {n: 8}\n")
+    flow.inv("-f", "other.yaml", "run")
+    assert flow.runs()[0]["parameters"] == {"n": 8}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("project: [x", "invoke.yaml is not valid YAML"),
+        (SETTINGS.replace("registry: localhost:5001", ""), "the setting 'registry' is missing"),
+        (SETTINGS.replace("localhost:5001", "https://ghcr.io"), "registry 'https://ghcr.io' must be a host"),
+        (SETTINGS.replace("project: flow", "project: My Flow"), "project 'My Flow' is not a valid name"),
+        (SETTINGS.replace("{}", "{nosuch: 1}"), "invoke.yaml: the pipeline has no parameter 'nosuch'"),
+        (SETTINGS.replace("{}", "[1]"), "parameters must be lines of 'name: value'"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(flow: Project, text: str, says: str) -> None:
+    flow.write("invoke.yaml", text)
+    assert says in flow.inv("run", code=1).stderr

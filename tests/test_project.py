@@ -474,6 +474,7 @@ def test_an_adopted_project_still_passes_its_checks(bake: Bake) -> None:
 def test_adopting_a_table_that_is_refused_changes_nothing(penguins: Path) -> None:
     files = [penguins / "invoke.yaml", penguins / "components/validation/schema.yaml"]
     before = [path.read_bytes() for path in files]
+    assert "which column" in inv(penguins, "data.adopt", "sample://penguins", code=1).stderr
     assert "does not exist" in inv(penguins, "data.adopt", "nosuch.csv", "--target", "a", code=1).stderr
     message = inv(penguins, "data.adopt", "sample://penguins", "--target", "specie", code=1).stderr
     assert "no column 'specie'. Did you mean 'species'?" in message

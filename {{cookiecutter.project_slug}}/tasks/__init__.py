@@ -1,5 +1,6 @@
 """The commands of the project: `inv --list`. Heavy imports are inside the tasks, so that the list is quick."""
 
+import os
 import sys
 from typing import Any
 
@@ -33,7 +34,10 @@ ParseMachine.handle = _handle_rest  # type: ignore[method-assign]
 
 def say(text: str = "") -> None:
     """Print to the real standard output, at once, even while kfp's own is redirected."""
-    print(text, file=sys.__stdout__, flush=True)
+    try:
+        print(text, file=sys.__stdout__, flush=True)
+    except BrokenPipeError:  # nobody reads any more, as in `inv runs | head`: what is under way goes on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _finish(run: runs.Run) -> None:
@@ -148,7 +152,7 @@ def logs(c: Context, id: str, steps: list[str]) -> None:
         if path.exists():
             with path.open(encoding="utf-8", errors="replace") as log:
                 for line in log:
-                    print(line, end="")
+                    say(line.removesuffix("\n"))
         elif step.cached:
             say("served from the cache: it did not run")
         else:
@@ -207,8 +211,10 @@ def lock(c: Context, upgrade: bool = False) -> None:
 
 
 @task(positional=["source"], help={"source": "a path or URI of CSV or Parquet", "target": "the column to predict"})
-def adopt(c: Context, source: str, target: str) -> None:
+def adopt(c: Context, source: str, target: str = "") -> None:
     """Make the pipeline run on your table: infers schema.yaml and sets the defaults."""
+    if not target:
+        raise fail(f"which column is to be predicted? inv data.adopt {source} --target COLUMN")
     from .upkeep import adopt_table
 
     adopt_table(source, target, say)

@@ -63,6 +63,10 @@ def settings(c: Context) -> Settings:
 
     Raises `Exit` where one is missing or cannot be used.
     """
+    # invoke passes over a file that is not there.
+    override = getattr(c.config, "_runtime_path", None)
+    if override and not Path(override).is_file():
+        raise fail(f"inv -f: there is no file {override}.")
     values: dict[str, Any] = {}
     for name in Settings.__dataclass_fields__:
         value = c.config.get(name)
