@@ -33,6 +33,13 @@ def fail(message: str) -> Exit:
     return Exit(f"error: {message}", code=1)
 
 
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text, encoding="utf-8", newline="\n")
+    partial.replace(path)
+
+
 def check_settings_file() -> None:
     """Read `invoke.yaml` once before invoke does, which would answer a slip in it with a traceback. Raises `Exit`."""
     try:

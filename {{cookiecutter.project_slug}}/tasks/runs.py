@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from .project import ROOT, fail
+from .project import ROOT, fail, write
 
 RUNS = ROOT / "runs"
 _saving = threading.Lock()
@@ -63,10 +63,7 @@ class Run:
     def save(self) -> None:
         """Write `run.json` whole or not at all."""
         with _saving:
-            path = self.folder / "run.json"
-            partial = path.with_name("run.json.partial")
-            partial.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-            partial.replace(path)
+            write(self.folder / "run.json", json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
 
 
 def now() -> str:
@@ -338,9 +335,7 @@ def report(run: Run) -> Path:
         f"<body>{''.join(parts)}</body></html>\n"
     )
     path = run.folder / "report.html"
-    partial = path.with_name("report.html.partial")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(path)
+    write(path, page)
     return path
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import project
-from .project import COMPONENTS, NAME, ROOT, fail
+from .project import COMPONENTS, NAME, ROOT, fail, write
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -130,20 +130,13 @@ def lock_all(upgrade: bool) -> list[Path]:
             made[path] = Path(folder) / f"{name}.txt"
             _compile([f"components/{name}/requirements.in"], made[path], "--constraint", str(whole))
         for path, new in made.items():
-            _write(path, new.read_text(encoding="utf-8").replace(folder + os.sep, ""))
+            write(path, new.read_text(encoding="utf-8").replace(folder + os.sep, ""))
     pyproject = ROOT / "pyproject.toml"
     pins = "".join(f"  {json.dumps(pin)},\n" for pin in _pins(ROOT / "requirements.txt"))
     block = f"# inv lock: begin\nlocked = [\n{pins}]\n# inv lock: end"
     text = re.sub(r"# inv lock: begin.*# inv lock: end", lambda _: block, pyproject.read_text("utf-8"), flags=re.S)
-    _write(pyproject, text)
+    write(pyproject, text)
     return [*made, pyproject]
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    partial.replace(path)
 
 
 # A new component
@@ -240,18 +233,18 @@ def new_component(name: str, say: Say) -> None:
             f"src/{module}.py": _PROGRAM.format(name=name, module=module),
         }
         for path, text in files.items():
-            _write(folder / path, text)
+            write(folder / path, text)
         lock = folder / "requirements.txt"
         _compile([(folder / "requirements.in").relative_to(ROOT).as_posix()], lock, "--constraint", "requirements.txt")
         inside = folder.relative_to(ROOT).as_posix()
-        _write(lock, lock.read_text(encoding="utf-8").replace(inside, f"components/{name}"))
+        write(lock, lock.read_text(encoding="utf-8").replace(inside, f"components/{name}"))
         folder.rename(COMPONENTS / name)
     pyproject = ROOT / "pyproject.toml"
     listed = re.sub(
         r"(pythonpath = \[[^]]*)\]", rf'\1  "components/{name}/src",\n]', pyproject.read_text("utf-8"), count=1
     )
-    _write(pyproject, listed)
-    _write(ROOT / "tests" / f"test_{module}.py", _TEST.format(name=name, module=module))
+    write(pyproject, listed)
+    write(ROOT / "tests" / f"test_{module}.py", _TEST.format(name=name, module=module))
     say(f"made components/{name} and tests/test_{module}.py, and put its src on pytest's path in pyproject.toml")
     say("put it into pipeline.py, for example after validation, and hand its result on to the next step:")
     say(f'  {module} = component("{name}")')
@@ -282,7 +275,7 @@ def adopt_table(source: str, target: str, say: Say) -> None:
     if schema.exists():
         shutil.copy(schema, kept)
     problem_type = columns[target]["problem_type"]
-    _write(schema, _schema_yaml(columns, place))
+    write(schema, _schema_yaml(columns, place))
     codec = YAML()
     codec.preserve_quotes = True
     codec.width = 4096
@@ -295,7 +288,7 @@ def adopt_table(source: str, target: str, say: Say) -> None:
 
     text = StringIO()
     codec.dump(document, text)
-    _write(invoke, text.getvalue())
+    write(invoke, text.getvalue())
     rows = columns[target]["rows"]
     say(f"{rows} rows, {len(columns)} columns; '{target}' is to be predicted: {problem_type}")
     say(f"wrote components/validation/schema.yaml (before: {kept.relative_to(ROOT)}) and parameters in invoke.yaml")
