@@ -19,7 +19,7 @@ LONGEST_REGISTRY = 128  # an image's whole name may have 255 characters
 FOLDERS = {"build", "components", "data", "deploy", "pipeline", "runs", "shared", "src", "tasks", "tests"}
 # A project that shares a name with something it installs would depend on itself.
 PACKAGES = {
-    *("cookiecutter", "cruft", "docker", "fsspec", "invoke", "jinja2", "kfp", "kubernetes", "matplotlib", "mypy"),
+    *("cookiecutter", "cruft", "docker", "fsspec", "invoke", "jinja2", "kfp", "kubernetes", "pygal", "mypy"),
     *("numpy", "pandas", "pandera", "psutil", "pyarrow", "pytest", "pyyaml", "requests", "ruff", "scikit-learn"),
     *("scipy", "skops", "sklearn", "typer", "uv", "yaml"),
 }

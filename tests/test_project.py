@@ -107,6 +107,21 @@ def test_every_artifact_is_what_it_says(project: Path) -> None:
     assert "11" in (run / "validation" / "report").read_text(encoding="utf-8")
 
 
+def test_the_prediction_report_shows_how_right_it_is_without_script_or_font_from_elsewhere(project: Path) -> None:
+    page = (project / "runs" / newest(project)["id"] / "steps/prediction/report").read_text(encoding="utf-8")
+    assert not re.search(r"<script|<!--|<\?xml|<style[^>]*>[^<]*@import|url\(", page)
+    assert set(re.findall(r"https?://[^\"' ]+", page)) == {"http://www.w3.org/2000/svg"}
+    plots = re.findall(r'<svg[^>]* role="img" aria-label="([^"]+)"', page)
+    if kind(project) == "regression":
+        assert plots == ["Predicted against true", "Residuals"]
+        assert page.count("<circle") == 2 * 69
+    else:
+        assert plots == ["ROC curve"]
+        rows = re.findall(r'<tr><th scope="row">(\w+)</th>(.*?)</tr>', page)
+        assert [name for name, _ in rows] == ["Adelie", "Chinstrap", "Gentoo"]
+        assert sum(int(count) for _, cells in rows for count in re.findall(r">(\d+)</td>", cells)) == 69
+
+
 def test_metrics_reach_the_kfp_ui_as_metadata(project: Path) -> None:
     types = {name: artifact["type"] for step in STEPS for name, artifact in outputs(project, step).items()}
     assert types["report"] == "system.HTML"

@@ -45,6 +45,8 @@ def _wrong_packages() -> list[str]:
     """Packages of the lock that this environment lacks or has in another version."""
     from packaging.requirements import Requirement
 
+    if not (ROOT / "requirements.txt").is_file():
+        return ["requirements.txt, the lock of this environment, is missing: inv lock"]
     wrong = []
     for line in _pins(ROOT / "requirements.txt"):
         wanted = Requirement(line)
@@ -113,22 +115,21 @@ def _compile(sources: list[str], output: Path, *options: str) -> None:
 
 
 def lock_all(upgrade: bool) -> list[Path]:
-    """Renew requirements.txt, each component's, and the group `locked` of pyproject.toml; return the paths written.
+    """Renew requirements.txt, each one of components/, and the group `locked` of pyproject.toml; return their paths.
 
     Components are resolved under the project's lock, so that a library has one version everywhere. All or nothing.
     """
-    names = project.component_names()
-    paths = {name: COMPONENTS / name / "requirements.txt" for name in names}
+    sources = [path.relative_to(ROOT).as_posix() for path in sorted(COMPONENTS.glob("*/*.in"))]
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "requirements.txt"
         if not upgrade and (ROOT / "requirements.txt").exists():
             shutil.copy(ROOT / "requirements.txt", whole)
-        sources = [f"components/{name}/requirements.in" for name in names]
         _compile(sources, whole, "--group", "dev")
         made = {ROOT / "requirements.txt": whole}
-        for name, path in paths.items():
-            made[path] = Path(folder) / f"{name}.txt"
-            _compile([f"components/{name}/requirements.in"], made[path], "--constraint", str(whole))
+        for source in sources:
+            path = (ROOT / source).with_suffix(".txt")
+            made[path] = Path(folder) / source.replace("/", "-")
+            _compile([source], made[path], "--constraint", str(whole))
         for path, new in made.items():
             write(path, new.read_text(encoding="utf-8").replace(folder + os.sep, ""))
     pyproject = ROOT / "pyproject.toml"
@@ -224,12 +225,12 @@ def new_component(name: str, say: Say) -> None:
         raise fail(f"'{module}' is a package that is installed here, which the step would hide; choose another name.")
     template = (COMPONENTS / "gathering" / "Dockerfile").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory(dir=COMPONENTS, prefix=".new-") as temporary:
-        folder = Path(temporary) / name
-        (folder / "src").mkdir(parents=True)
+        folder = Path(temporary)
+        (folder / "src").mkdir()
         files = {
             "component.yaml": _COMPONENT_YAML.format(name=name, module=module),
             "Dockerfile": template.replace("gathering", name),
-            "requirements.in": "pyarrow\ntyper\n",
+            "requirements.in": "-r ../shared/requirements.in\n",
             f"src/{module}.py": _PROGRAM.format(name=name, module=module),
         }
         for path, text in files.items():
@@ -238,6 +239,7 @@ def new_component(name: str, say: Say) -> None:
         _compile([(folder / "requirements.in").relative_to(ROOT).as_posix()], lock, "--constraint", "requirements.txt")
         inside = folder.relative_to(ROOT).as_posix()
         write(lock, lock.read_text(encoding="utf-8").replace(inside, f"components/{name}"))
+        folder.chmod(0o755)
         folder.rename(COMPONENTS / name)
     pyproject = ROOT / "pyproject.toml"
     listed = re.sub(

@@ -39,11 +39,10 @@ def test_preprocessing_gives_train_and_test_the_same_share_of_each_class(penguin
 
 
 def test_a_trained_model_predicts_what_it_has_not_seen(penguins: Path, tmp_path: Path) -> None:
-    model, metrics, predictions = tmp_path / "model", tmp_path / "metrics", tmp_path / "predictions"
+    names = ("model", "predictions", "metrics", "evaluation", "report")
+    model, predictions, metrics, evaluation, report = (tmp_path / name for name in names)
     preprocess.main(penguins, "species", tmp_path / "train", tmp_path / "test")
     train.main(tmp_path / "train", "species", model, metrics, max_iter=20)
-    predict.main(
-        model, tmp_path / "test", "species", predictions, metrics, tmp_path / "evaluation", tmp_path / "report"
-    )
+    predict.main(model, tmp_path / "test", "species", predictions, metrics, evaluation, report)
     table = pd.read_parquet(predictions)
     assert (table["prediction"] == table["species"]).mean() > 0.9

@@ -13,13 +13,7 @@ from typing import Any
 
 import typer
 
-STYLE = """
-:root { color-scheme: light dark } body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto;
-padding: 1rem } h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem } .scroll { overflow-x: auto }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums } th, td { text-align: left;
-vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; overflow-wrap: anywhere;
-min-width: 3.5rem } svg { max-width: 100%; height: auto; background: #fff; border-radius: .5rem }
-"""
+STYLE = Path(__file__).with_name("style.css")
 
 
 class StepError(Exception):
@@ -70,8 +64,7 @@ def write_metadata(executor_input: str, metadata: Mapping[str, Mapping[str, Any]
     outputs, artifacts = json.loads(executor_input)["outputs"], {}
     for name, declared in outputs.get("artifacts", {}).items():
         given = {k: v for k, v in metadata.get(name, {}).items() if not isinstance(v, float) or math.isfinite(v)}
-        artifact = {"name": name, "uri": declared["artifacts"][0]["uri"], "metadata": given}
-        artifacts[name] = {"artifacts": [artifact]}
+        artifacts[name] = {"artifacts": [{"name": name, "uri": declared["artifacts"][0]["uri"], "metadata": given}]}
     write_text(Path(outputs["outputFile"]), json.dumps({"artifacts": artifacts}, allow_nan=False))
 
 
@@ -94,14 +87,13 @@ def roc_metadata(fpr: Sequence[float], tpr: Sequence[float], thresholds: Sequenc
 def page(title: str, *sections: str) -> str:
     """One self-contained HTML page. `sections` are HTML already: what comes from data must be escaped."""
     title, meta = html.escape(title), '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    head = f"<head>{meta}<title>{title}</title><style>{STYLE}</style></head>"
+    head = f"<head>{meta}<title>{title}</title><style>{STYLE.read_text(encoding='utf-8')}</style></head>"
     body = "\n".join([f"<body><h1>{title}</h1>", *sections, "</body>"])
     return f'<!doctype html>\n<html lang="en">{head}\n{body}</html>\n'
 
 
 def html_table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
     """A table whose cells are text, whatever is in them: `<script>` is a fine column name."""
-    lines = ["<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows]
     head = "".join(f"<th>{html.escape(str(cell))}</th>" for cell in header)
-    body = "\n".join(lines)
+    body = "\n".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

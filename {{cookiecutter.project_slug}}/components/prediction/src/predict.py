@@ -1,16 +1,16 @@
 """Prediction: what the model says of every row, and where the truth is known, how right it is."""
 
-import io
+import re
+from html import escape
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import matplotlib
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import pygal
 import skops.io
-from matplotlib.figure import Figure
 from sklearn import metrics as score
 from typer import Option
 
@@ -20,7 +20,8 @@ from shared.tables import features, target_values
 
 # A skops file may hold any class; besides scikit-learn's plain ones, only these are loaded.
 TRUSTED = ["numpy.dtype", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
-BLUE = {"color": "#0072b2"}
+# Not needed of pygal's SVG: the date, its style, what its script reads, most decimals of a dot's place.
+SURPLUS = re.compile(r'<!--.*?-->|<(script|style|desc|title)\b.*?</\1>|(?P<place> c[xy]="\d+\.\d)\d+', re.DOTALL)
 
 
 def main(
@@ -93,10 +94,8 @@ def evaluate_classes(classes: Any, truth: Any, said: Any, chances: Any) -> tuple
     matrix = score.confusion_matrix(truth, said, labels=names)
     scores = {"accuracy": score.accuracy_score(truth, said)}
     scores["f1_macro"] = score.f1_score(truth, said, average="macro", zero_division=0)
-    curves, plots = step.confusion_matrix_metadata(names, matrix.tolist()), []
-    if len(names) <= 30:
-        display = score.ConfusionMatrixDisplay(matrix, display_labels=names)
-        plots.append(draw("Confusion matrix", display, cmap="Blues", colorbar=False, xticks_rotation=45))
+    curves = step.confusion_matrix_metadata(names, matrix.tolist())
+    plots = [matrix_table(names, matrix.tolist())] if len(names) <= 30 else []
     first = 1 if len(classes) == 2 else 0  # of two classes, the second against the first; else each against the rest
     is_class, chances = truth[:, None] == classes[first:], chances[:, first:]
     both = (is_class.any(axis=0)) & (~is_class).any(axis=0)  # without rows of both kinds there is no curve
@@ -104,7 +103,8 @@ def evaluate_classes(classes: Any, truth: Any, said: Any, chances: Any) -> tuple
         scores["roc_auc"] = score.roc_auc_score(is_class[:, both], chances[:, both])
         fpr, tpr, thresholds = score.roc_curve(is_class.ravel(), chances.ravel())
         curves |= step.roc_metadata(fpr, tpr, thresholds)
-        plots.append(draw("ROC curve", score.RocCurveDisplay(fpr=fpr, tpr=tpr), curve_kwargs=BLUE))
+        points = [(point["falsePositiveRate"], point["recall"]) for point in curves["confidenceMetrics"]]
+        plots.append(draw("ROC curve", "false positive rate", "true positive rate", points, line=True))
     return {name: float(value) for name, value in scores.items()}, curves, plots
 
 
@@ -113,18 +113,28 @@ def evaluate_numbers(truth: Any, said: Any) -> tuple[dict[str, float], list[str]
     scores["mae"] = float(score.mean_absolute_error(truth, said))
     scores["r2"] = float(score.r2_score(truth, said)) if len(truth) > 1 else float("nan")
     some = np.random.default_rng(0).permutation(len(truth))[:2000]
-    display = score.PredictionErrorDisplay(y_true=truth[some], y_pred=said[some])
-    kinds = {"Predicted against true": "actual_vs_predicted", "Residuals": "residual_vs_predicted"}
-    return scores, [draw(title, display, kind=kind, scatter_kwargs=BLUE) for title, kind in kinds.items()]
+    pairs, errors = (np.column_stack(pair)[some].tolist() for pair in ((truth, said), (said, truth - said)))
+    plots = [draw("Predicted against true", "true", "predicted", pairs)]
+    return scores, [*plots, draw("Residuals", "predicted", "true minus predicted", errors, slope=0)]
 
 
-def draw(title: str, display: Any, **options: Any) -> str:
-    """A plot of scikit-learn's as HTML; the same for the same data."""
-    figure, text = Figure(figsize=(5, 5), layout="constrained"), io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "", "text.parse_math": False}):
-        display.plot(ax=figure.subplots(), **options)
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    return f"<h2>{title}</h2>{text.getvalue()[text.getvalue().index('<svg') :]}"
+def matrix_table(names: list[str], matrix: list[list[int]]) -> str:
+    lines = ["<tr><td></td>", *(f'<th scope="col">{escape(name)}</th>' for name in names), "</tr>"]
+    for name, row in zip(names, matrix, strict=True):
+        most = max(sum(row), 1) / 0.6  # on 60 % of the colour, text is readable, light or dark
+        cells = (f'<td style="background: rgb(34 136 204 / {count / most:.2f})">{count}</td>' for count in row)
+        lines += ['<tr><th scope="row">', escape(name), "</th>", *cells, "</tr>"]
+    caption = "<caption>Rows: the true class. Columns: the predicted one. Shade: share of the row.</caption>"
+    return f'<h2>Confusion matrix</h2><div class="scroll"><table>{caption}{"".join(lines)}</table></div>'
+
+
+def draw(title: str, x: str, y: str, points: list[tuple[float, float]], line: bool = False, slope: int = 1) -> str:
+    """The points, or their line, and dashed y = slope * x; in the style of `step.page`. The same for the same data."""
+    chart = pygal.XY(width=480, height=480, x_title=x, y_title=y, show_legend=False, max_scale=8, dots_size=2, js=[])
+    chart.add(title, points, stroke=line, show_dots=not line)
+    chart.add("", [(x, slope * x) for x in (min(points)[0], max(points)[0])], show_dots=False)
+    svg = SURPLUS.sub(r"\g<place>", chart.render(no_prefix=True, disable_xml_declaration=True))
+    return f"<h2>{title}</h2>" + svg.replace('id=""', f'role="img" aria-label="{title}"', 1)
 
 
 if __name__ == "__main__":
