@@ -56,11 +56,22 @@ def _finish(run: runs.Run) -> None:
         raise Exit(f"run {run.id} was stopped; inv run goes on from what is cached.", code=130)
 
 
-def _start(engine: str, parameters: dict[str, Any], spec: Any, config: project.Settings) -> Any:
+ENGINES = ("host", "docker")
+
+
+def _start(engine: str, parameters: dict[str, Any], spec: Any, config: project.Settings, only: str = "") -> Any:
+    """A run on an engine that has all it needs: of the whole pipeline, or of the one component `only`."""
     from .local import Engine, command_line
 
     used = [spec.deployment_spec["executors"][label] for label in spec.deployment_spec["executors"]]
     images = [executor["container"]["image"] for executor in used if "container" in executor]
+    images = [image for image in dict.fromkeys(images) if not only or project.component_of(image) == only]
+    if engine == "docker":
+        if sys.platform == "win32":
+            raise fail("on Windows, the engine docker runs inside WSL 2: open the project there.")
+        from .images import ensure
+
+        ensure(images, config, say)
     run = runs.create(
         pipeline=config.project,
         engine=engine,
@@ -76,14 +87,14 @@ def _start(engine: str, parameters: dict[str, Any], spec: Any, config: project.S
 @task(
     iterable=["param"],
     help={
-        "on": "the engine: host",
+        "on": "where the steps run: host, or docker (each in its image, built when missing)",
         "param": "a pipeline parameter, name=value; may be repeated",
         "cache": "whether steps whose inputs and code did not change are served from the cache",
     },
 )
 def run(c: Context, param: list[str], on: str = "host", cache: bool = True) -> None:
     """Run the pipeline."""
-    _only_host(on)
+    _check_engine(on)
     config = project.settings(c)
     spec, _ = project.compile_pipeline(config)
     parameters = project.arguments(spec, param)
@@ -95,24 +106,32 @@ def run(c: Context, param: list[str], on: str = "host", cache: bool = True) -> N
     _finish(engine.run)
 
 
-def _only_host(engine: str) -> None:
-    if engine != "host":
-        raise fail(f"the engine '{engine}' is not known; this version runs on: host.")
+def _check_engine(engine: str) -> None:
+    if engine not in ENGINES:
+        raise fail(f"the engine '{engine}' is not known; this version has: {', '.join(ENGINES)}.")
 
 
 @task(
     positional=["name"],
-    help={"name": "the step", "run": "the run whose inputs it gets; without, the newest in which the step started"},
+    help={
+        "name": "the step",
+        "run": "the run whose inputs it gets; without, the newest in which the step started",
+        "on": "where it runs: host or docker; without, where that run did",
+    },
 )
-def step(c: Context, name: str, run: str = "") -> None:
+def step(c: Context, name: str, run: str = "", on: str = "") -> None:
     """Run one step again, with the inputs it had in a run."""
+    if on:
+        _check_engine(on)
     config = project.settings(c)
     source, before = runs.started_step(name, run)
     spec, _ = project.compile_pipeline(config)
-    from .local import rerun_arguments
+    from .local import component_image, rerun_arguments
 
-    engine = _start("host", source.parameters, spec, config)
-    engine.step(spec, before, rerun_arguments(before))
+    arguments = rerun_arguments(before)
+    own = project.component_of(component_image(spec, before.component)) or ""
+    engine = _start(on or source.engine, source.parameters, spec, config, own)
+    engine.step(spec, before, arguments)
     _finish(engine.run)
 
 
@@ -168,18 +187,101 @@ def compile(c: Context) -> None:
         say(str(path.relative_to(ROOT)))
 
 
-@task(help={"for_": "what to check for: host"})
+@task(
+    positional=["names"],
+    iterable=["names"],
+    help={"names": "only these components", "platform": "for another architecture, as in linux/amd64"},
+)
+def build(c: Context, names: list[str], platform: str = "") -> None:
+    """Build the images whose content changed."""
+    from . import images
+
+    images.check_platform(platform)
+    config = project.settings(c)
+    images.build(images.chosen(names), config, say, platform)
+
+
+@task(
+    positional=["names"],
+    iterable=["names"],
+    help={
+        "names": "only these components",
+        "platform": "for another architecture, as in linux/amd64",
+        "sbom": "with attestations: what is in the image, and how it was built",
+    },
+)
+def push(c: Context, names: list[str], platform: str = "", sbom: bool = False) -> None:
+    """Push the images that the registry does not hold; build those that are missing."""
+    from . import images
+
+    images.check_platform(platform)
+    config = project.settings(c)
+    images.push(images.chosen(names), config, say, platform, sbom)
+
+
+@task
+def disk(c: Context) -> None:
+    """Show what this project's images, containers, build cache and runs take."""
+    from . import containers
+
+    rows = containers.usage(project.settings(c))
+    for kind, count, size, what in rows:
+        say(f"  {kind:<12}{count:>5}{containers.bytes_text(size):>9}   {what}")
+    free, whole = containers.disk(containers.connect())
+    say(f"  {'disk':<12}{'':>5}{containers.bytes_text(free):>9}   free, of {containers.bytes_text(whole)}")
+
+
+@task(
+    help={
+        "runs": "free the runs but for the newest so many; without, all runs stay",
+        "all": "free the images of today's content too",
+        "yes": "do not ask",
+    }
+)
+def prune(c: Context, runs: str = "", all: bool = False, yes: bool = False) -> None:
+    """Free what this project made and does not need any more."""
+    from . import containers
+
+    if runs and not runs.isdecimal():
+        raise fail(f"--runs takes the number of runs to keep, not '{runs}'.")
+    found = containers.freeable(project.settings(c), int(runs) if runs else None, all)
+    if not found:
+        say("nothing to free")
+        return
+    for part in found:
+        say(f"  {part.what}, {containers.bytes_text(part.size)}")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise fail("nothing was freed: there is no terminal to ask on; say it with --yes.")
+        if input("free this? [y/N] ").strip().lower() not in ("y", "yes"):
+            say("nothing was freed")
+            return
+    before, _ = containers.disk(containers.connect())
+    for part in found:
+        part.free()
+    after, _ = containers.disk(containers.connect())
+    say(f"freed; {containers.bytes_text(after)} are free now, {containers.bytes_text(max(0, after - before))} more")
+
+
+@task(help={"for_": "what to check for: host or docker"})
 def doctor(c: Context, for_: str = "host") -> None:
     """Check that this machine has what the project needs."""
-    _only_host(for_)
+    _check_engine(for_)
     from .upkeep import host_problems
 
-    problems = host_problems()
+    problems, ready = host_problems(), "inv run"
+    if for_ == "docker":
+        from .containers import problems as engine_problems
+
+        found, slow = engine_problems()
+        problems, ready = problems + found, "inv build, inv run --on docker"
+        for line in slow:
+            say(f"  slow     {line}")
     for problem in problems:
         say(f"  problem  {problem}")
     if problems:
         raise fail(f"{len(problems)} problem(s) found; each line above says what to do.")
-    say("ready for: inv run")
+    say(f"ready for: {ready}")
 
 
 @task
@@ -228,7 +330,7 @@ def new(c: Context, name: str) -> None:
     new_component(name, say)
 
 
-ns = Collection(run, step, compile, doctor, lint, test, lock)
+ns = Collection(run, step, build, push, compile, doctor, disk, prune, lint, test, lock)
 ns.add_collection(Collection("runs", runs_list, show, logs))
 ns.add_collection(Collection("data", adopt))
 ns.add_collection(Collection("component", new))

@@ -1,8 +1,8 @@
-"""The host engine: runs the compiled pipeline here, each step as a subprocess of this Python.
+"""Local runs: the compiled pipeline on this machine, each step a subprocess of this Python or a container of its image.
 
 KFP's own local orchestrator (`kfp.local`) decides what runs when: order, conditions, loops, exit handlers, caching,
-retries, artifacts. Only how one container is started is ours, because kfp's SubprocessRunner refuses container
-components.
+retries, artifacts. Only how one container is started is ours: kfp's SubprocessRunner refuses container components, and
+its DockerRunner can take a failed one for a success (kubeflow/pipelines #13332).
 """
 
 import contextlib
@@ -26,6 +26,8 @@ from .runs import Run, Step
 
 if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import ComponentSpec, ExecutorInput, PipelineDeploymentConfig, PipelineSpec
+
+    from .containers import Containers
 
 CACHE = runs.RUNS / ".cache"
 
@@ -63,8 +65,20 @@ class Processes:
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.RLock()
 
-    def run(self, command: list[str], env: dict[str, str], log: Path) -> int:
-        """Run a command to its end, both its streams into `log`, and return its exit code."""
+    def run(self, container: Any, command: list[str], log: Path, reads: list[Path], writes: list[Path]) -> None:
+        """Run what stands in for a step's container to its end, both its streams into `log`.
+
+        A process sees all of this machine, not `reads` and `writes` alone. Raises `StepFailed` with the reason where it
+        does not end well.
+        """
+        command, env = host_process(container.image, command, {each.name: each.value for each in container.env})
+        code = self._run(command, env, log)
+        if self.stopping:
+            raise Stopped
+        if code:
+            raise StepFailed(why(code, runs.tail(log, 50)))
+
+    def _run(self, command: list[str], env: dict[str, str], log: Path) -> int:
         group: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -91,6 +105,18 @@ class Processes:
         with self._lock:
             for process in self._running:
                 _kill(process)
+
+    def close(self) -> None:
+        """Nothing is left: `run` ends what its process started."""
+
+
+def _launcher(run: Run) -> "Processes | Containers":
+    """What starts the steps of a run."""
+    if run.engine == "docker":
+        from .containers import Containers
+
+        return Containers(run)
+    return Processes()
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -144,11 +170,11 @@ def _replaced(*functions: Callable[..., Any]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _stoppable(processes: Processes) -> Iterator[None]:
-    """While it lasts, Ctrl-C and the signals like it end the steps' processes and raise `Stopped`."""
+def _stoppable(launcher: "Processes | Containers") -> Iterator[None]:
+    """While it lasts, Ctrl-C and the signals like it end the steps that run, and raise `Stopped`."""
 
     def stop(number: int, frame: Any) -> None:
-        processes.stop()
+        launcher.stop()
         raise Stopped
 
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
@@ -168,7 +194,7 @@ class Engine:
     def __init__(self, run: Run, say: Callable[[str], None]) -> None:
         self.run = run
         self.say = say
-        self.processes = Processes()
+        self.launcher = _launcher(run)
 
     # What the record and the terminal hear of a step.
 
@@ -262,13 +288,8 @@ class Engine:
         )
         root.mkdir(parents=True)  # the folder of every output, as KFP's launcher makes it
         try:
-            environment = {variable.name: variable.value for variable in container.env}
-            log = self.run.log(step.name)
-            code = self.processes.run(*host_process(container.image, command, environment), log)
-            if self.processes.stopping:
-                raise Stopped
-            if code:
-                raise StepFailed(why(code, log))
+            workspace = [path for path in [self.run.folder / "workspace"] if path.exists()]
+            self.launcher.run(container, command, self.run.log(step.name), reads(arguments), [root, *workspace])
             return collect(executor_input, component_spec), status.Status.SUCCESS
         except StepFailed as failure:
             step.reason = str(failure)
@@ -299,8 +320,6 @@ class Engine:
         """Run one step again."""
         from kfp.local import status, utils
 
-        if before.component not in spec.components:
-            raise fail(f"pipeline.py has no step '{before.name}' any more; run the pipeline first: inv run")
         component = spec.components[before.component]
         executor = utils.struct_to_executor_spec(spec.deployment_spec["executors"][component.executor_label])
 
@@ -337,7 +356,7 @@ class Engine:
                 with (
                     contextlib.redirect_stdout(log),
                     contextlib.redirect_stderr(log),
-                    _stoppable(self.processes),
+                    _stoppable(self.launcher),
                     _replaced(self._execute, self._start, self._iterate),
                 ):
                     local.init(
@@ -346,18 +365,20 @@ class Engine:
                         workspace_root=str(run.folder / "workspace"),
                         raise_on_error=False,
                         enable_caching=cache,
-                        cache_root=str(CACHE),
+                        cache_root=str(CACHE / run.engine),  # what ran on the host says nothing of the images
                     )
                     work()
             except (Stopped, KeyboardInterrupt):
                 stopped = True
             except Exception as error:
                 problem = f"{type(error).__name__}: {error}"
+            finally:
+                self.launcher.close()
         failed = [step for step in run.steps if step.status == "failed"]
         for step in run.steps:
             if step.status in ("waiting", "running"):
                 step.status = "skipped" if step.status == "waiting" else "stopped"
-        if stopped or self.processes.stopping:
+        if stopped or self.launcher.stopping:
             run.status, run.reason = "stopped", "stopped before it was done"
         elif failed:
             run.status, run.reason = "failed", f"{failed[0].name}: {failed[0].reason}"
@@ -387,15 +408,30 @@ def host_process(image: str, command: list[str], environment: dict[str, str]) ->
     return command, found
 
 
-def why(code: int, log: Path) -> str:
-    """Why a process failed, in one sentence: its last words, or what its exit code says."""
+def reads(arguments: dict[str, Any]) -> list[Path]:
+    """The files and folders of this machine that a step's inputs name: artifacts, and parameters such as a source."""
+    found = []
+    for value in arguments.values():
+        for item in value if isinstance(value, list) else [value]:
+            text = getattr(item, "uri", item)
+            if not isinstance(text, str) or not text or "://" in text or len(text) > 4096 or "\0" in text:
+                continue
+            path = ROOT / text
+            with contextlib.suppress(OSError):
+                if path.exists() and not ROOT.is_relative_to(path.resolve()) and path not in found:
+                    found.append(path)
+    return found
+
+
+def why(code: int, words: str) -> str:
+    """Why a process failed, in one sentence: the last of its words, or what its exit code says."""
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         memory = "; it may have run out of memory" if name == "SIGKILL" else ""
         return f"was killed by {name}{memory}"
-    last = next((line.strip() for line in reversed(runs.tail(log, 50).splitlines()) if line.strip()), "")
-    words = last.removeprefix("error: ")
-    return words[:500] if words else f"ended with exit code {code} and no message"
+    last = next((line.strip() for line in reversed(words.splitlines()) if line.strip()), "")
+    said = last.removeprefix("error: ")
+    return said[:500] if said else f"ended with exit code {code} and no message"
 
 
 def collect(executor_input: "ExecutorInput", component_spec: "ComponentSpec") -> dict[str, Any]:
@@ -416,16 +452,12 @@ def collect(executor_input: "ExecutorInput", component_spec: "ComponentSpec") ->
             artifact.type.schema_title in ("system.Metrics", "system.ClassificationMetrics") and name in found.artifacts
         )
         if not metric and not Path(artifact.uri).exists():
-            raise StepFailed(
-                f"ended well, but did not write its output '{name}'; write it to the path the step is given"
-            )
+            raise _unwritten(name)
         if name not in found.artifacts:
             found.artifacts[name].CopyFrom(declared)
     for name, parameter in executor_input.outputs.parameters.items():
         if name not in found.parameter_values and not Path(parameter.output_file).exists():
-            raise StepFailed(
-                f"ended well, but did not write its output '{name}'; write it to the path the step is given"
-            )
+            raise _unwritten(name)
     try:
         outputs: dict[str, Any] = executor_output_utils.get_outputs_from_executor_output(
             found, executor_input, component_spec
@@ -433,6 +465,10 @@ def collect(executor_input: "ExecutorInput", component_spec: "ComponentSpec") ->
         return outputs
     except ValueError as error:
         raise StepFailed(f"wrote an output of another type than it declares: {error}") from error
+
+
+def _unwritten(output: str) -> StepFailed:
+    return StepFailed(f"ended well, but did not write its output '{output}'; write it to the path the step is given")
 
 
 def _record(value: Any) -> Any:
@@ -460,6 +496,14 @@ def _artifact(value: Any) -> Any:
     uri = value["uri"] if "://" in value["uri"] else str(ROOT / value["uri"])
     kind = {"schemaTitle": value["type"]}
     return executor.create_artifact_instance({**value, "uri": uri, "type": kind})
+
+
+def component_image(spec: "PipelineSpec", component: str) -> str:
+    """The image of a component of the compiled pipeline. Raises `Exit` where the pipeline has it no more."""
+    if component not in spec.components:
+        raise fail(f"pipeline.py has no step of '{component}' any more; run the pipeline first: inv run")
+    executors = spec.deployment_spec["executors"]
+    return str(executors[spec.components[component].executor_label]["container"]["image"])
 
 
 def rerun_arguments(step: Step) -> dict[str, Any]:

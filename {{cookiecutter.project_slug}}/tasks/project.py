@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 COMPONENTS = ROOT / "components"
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 
-# What lies in a component's folder and does not go into its image.
-NOT_IN_IMAGE = {"component.yaml", "requirements.in", "__pycache__"}
+# What goes into every image's build besides its folder and components/shared.
+FOR_ALL_IMAGES = (ROOT / "tasks" / "install.py", ROOT / ".dockerignore")
 
 
 def fail(message: str) -> Exit:
@@ -63,6 +63,10 @@ class Settings:
     experiment: str
     template_version: str
     parameters: dict[str, Any]
+    image_mirror: str = ""
+
+
+OPTIONAL = {"image_mirror"}
 
 
 def settings(c: Context) -> Settings:
@@ -81,6 +85,8 @@ def settings(c: Context) -> Settings:
             if value is not None and not hasattr(value, "keys"):
                 raise fail("invoke.yaml: parameters must be lines of 'name: value'.")
             values[name] = {key: value[key] for key in value or {}}
+        elif value in (None, "") and name in OPTIONAL:
+            continue
         elif value in (None, ""):
             raise fail(f"invoke.yaml: the setting '{name}' is missing; give it a value.")
         else:
@@ -103,25 +109,31 @@ def component_names() -> list[str]:
     return sorted(path.parent.name for path in COMPONENTS.glob("*/component.yaml"))
 
 
-def _image_files(name: str) -> Iterator[Path]:
+def image_content(name: str) -> dict[str, bytes]:
+    """All that a component's image is built from: the content of each file by its path from the project's root."""
+    content = {}
     for folder in (COMPONENTS / "shared", COMPONENTS / name):
         for path in sorted(folder.rglob("*")):
-            inside = path.relative_to(folder).parts
-            hidden = any(part.startswith(".") or part in NOT_IN_IMAGE for part in inside)
-            if path.is_file() and not hidden and path.suffix != ".pyc":
-                yield path
+            parts = path.relative_to(folder).parts
+            hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
+            unused = parts == ("component.yaml",) or (len(parts) == 1 and path.suffix == ".in") or path.suffix == ".pyc"
+            if path.is_file() and not hidden and not unused:
+                content[path.relative_to(ROOT).as_posix()] = path.read_bytes()
+    for path in FOR_ALL_IMAGES:
+        if path.is_file():
+            content[path.relative_to(ROOT).as_posix()] = path.read_bytes()
+    return content
 
 
-def image(name: str, config: Settings) -> str:
+def image(name: str, config: Settings, content: dict[str, bytes] | None = None) -> str:
     """The reference of a component's image, `registry/project/component:tag`.
 
     The tag is a digest of what goes into the image. It never moves, so KFP's cache, whose key is this string, is
     right; and it needs no registry and no engine to compute.
     """
     digest = hashlib.sha256(f"python {config.python_version}\n".encode())
-    for path in _image_files(name):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(COMPONENTS).as_posix()} {len(content)}\n".encode() + content)
+    for path, found in (image_content(name) if content is None else content).items():
+        digest.update(f"{path} {len(found)}\n".encode() + found)
     return f"{config.registry}/{config.project}/{name}:{digest.hexdigest()[:16]}"
 
 
