@@ -1,6 +1,8 @@
 """What the template's tests share: `bake`, which generates a project without touching the home folder."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,23 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 TEMPLATE = Path(__file__).parent.parent
 Bake = Callable[..., Path]
+
+
+def docker(*arguments: str) -> str:
+    """What Docker's command line prints."""
+    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def engine_is_missing() -> str:
+    """Why containers cannot be tested here; empty where they can."""
+    if not shutil.which("docker"):
+        return "docker is not installed"
+    if subprocess.run(["docker", "info"], capture_output=True).returncode:
+        return "no Docker engine answers"
+    return ""
+
+
+needs_engine = pytest.mark.skipif(bool(engine_is_missing()), reason=engine_is_missing() or "an engine answers")
 
 
 @pytest.fixture(scope="session")
