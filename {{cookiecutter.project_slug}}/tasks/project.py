@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +64,17 @@ class Settings:
     template_version: str
     parameters: dict[str, Any]
     image_mirror: str = ""
+    kfp_host: str = "http://localhost:8080"
+    kfp_namespace: str = ""
+    kfp_version: str = "2.17.0"
+    kfp_manifests: str = ""
+    steps: dict[str, Any] = field(default_factory=dict)
+    schedules: dict[str, Any] = field(default_factory=dict)
 
 
-OPTIONAL = {"image_mirror"}
+# Settings that may be empty or left out, and those that hold settings of their own.
+OPTIONAL = {"image_mirror", "kfp_host", "kfp_namespace", "kfp_version", "kfp_manifests"}
+SECTIONS = {"parameters", "steps", "schedules"}
 
 
 def settings(c: Context) -> Settings:
@@ -81,10 +89,10 @@ def settings(c: Context) -> Settings:
     values: dict[str, Any] = {}
     for name in Settings.__dataclass_fields__:
         value = c.config.get(name)
-        if name == "parameters":
+        if name in SECTIONS:
             if value is not None and not hasattr(value, "keys"):
-                raise fail("invoke.yaml: parameters must be lines of 'name: value'.")
-            values[name] = {key: value[key] for key in value or {}}
+                raise fail(f"invoke.yaml: {name} must be lines of 'name: value'.")
+            values[name] = {key: _plain(value[key]) for key in value or {}}
         elif value in (None, "") and name in OPTIONAL:
             continue
         elif value in (None, ""):
@@ -102,6 +110,11 @@ def settings(c: Context) -> Settings:
             "in lower case, without https://, such as localhost:5001 or ghcr.io/team."
         )
     return Settings(**values)
+
+
+def _plain(value: Any) -> Any:
+    """A value of invoke's configuration without its wrapper around sections."""
+    return {key: _plain(value[key]) for key in value} if hasattr(value, "keys") else value
 
 
 def component_names() -> list[str]:
