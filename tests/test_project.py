@@ -514,7 +514,7 @@ def test_a_new_component_is_made_wired_and_run(bake: Bake) -> None:
     inv(project, "lint")
     inv(project, "test")
     lock = (project / "components/feature-cleaning/requirements.txt").read_text(encoding="utf-8")
-    assert "-r components/feature-cleaning/requirements.in" in lock
+    assert "-r components/feature-cleaning/../shared/requirements.in" in lock and ".new-" not in lock
     pyproject = (project / "pyproject.toml").read_text(encoding="utf-8")
     inv(project, "lock")
     assert lock == (project / "components/feature-cleaning/requirements.txt").read_text(encoding="utf-8")
