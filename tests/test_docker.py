@@ -119,7 +119,7 @@ def test_a_container_killed_for_its_memory_says_so_with_the_limit(project: Docke
     project.write("pipeline.py", pipeline.replace("first = add(a=n)", "first = add(a=n).set_memory_limit('64Mi')"))
     project.adding_does("x = b'x' * 500_000_000")
     result = project.inv("run", "--on", "docker", code=1)
-    assert "was killed because it took more memory than its limit, 67 MB; raise it in pipeline.py" in result.stderr
+    assert "was killed because it took more memory than its limit, 67 MB; raise it under steps" in result.stderr
 
 
 def test_a_container_that_something_else_kills_fails_the_run(project: DockerProject) -> None:

@@ -513,7 +513,8 @@ def test_without_buildx_one_after_another_with_the_same_result(project: Path, tm
 @needs_engine
 @needs_registry
 def test_push_upload_once_and_run_from_the_registry_with_the_results_of_the_host(project: Path) -> None:
-    on_host = inv(project, "run")
+    sweep = ("-p", "learning_rates=[0.03,0.3]")
+    on_host = inv(project, "run", *sweep)
     assert set(states(inv(project, "push")).values()) == {"pushed"}
     tags = references(project)
     before = {layer["digest"] for reference in tags.values() for layer in (manifest(reference) or {})["layers"]}
@@ -527,10 +528,11 @@ def test_push_upload_once_and_run_from_the_registry_with_the_results_of_the_host
 
     for reference in references(project).values():
         docker("rmi", "--force", reference)
-    said = inv(project, "run", "--on", "docker")
+    said = inv(project, "run", "--on", "docker", *sweep)
     assert states(said) == dict.fromkeys(STEPS, "pulled")
-    metrics = re.compile(r"^  (\w+ [\d.]+)$", re.MULTILINE)
-    assert metrics.findall(said) == metrics.findall(on_host) != []
+    metrics = re.compile(r"^  (\S+ [\d.]+)$", re.MULTILINE)
+    assert metrics.findall(said) == metrics.findall(on_host)
+    assert len([line for line in metrics.findall(said) if "iteration" in line and ".cv_accuracy " in line]) == 2
 
 
 class Faulty(http.server.BaseHTTPRequestHandler):

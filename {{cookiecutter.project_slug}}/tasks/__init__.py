@@ -62,6 +62,7 @@ ENGINES = ("host", "docker")
 def _start(engine: str, parameters: dict[str, Any], spec: Any, config: project.Settings, only: str = "") -> Any:
     """A run on an engine that has all it needs: of the whole pipeline, or of the one component `only`."""
     from .local import Engine, command_line
+    from .steps import secret_variables
 
     used = [spec.deployment_spec["executors"][label] for label in spec.deployment_spec["executors"]]
     images = [executor["container"]["image"] for executor in used if "container" in executor]
@@ -81,7 +82,7 @@ def _start(engine: str, parameters: dict[str, Any], spec: Any, config: project.S
         command=command_line(["inv", *sys.argv[1:]]),
     )
     say(f"run {run.id} on {engine}")
-    return Engine(run, say)
+    return Engine(run, say, secret_variables(config))
 
 
 @task(

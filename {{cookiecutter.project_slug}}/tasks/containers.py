@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,9 +138,10 @@ def bytes_text(count: float) -> str:
 class Containers:
     """The containers of a run, so that none outlives it. Stands where `local.Processes` does on the host."""
 
-    def __init__(self, run: runs.Run) -> None:
+    def __init__(self, run: runs.Run, variables: Collection[str] = ()) -> None:
         self.stopping = False
         self._run = run
+        self._variables = variables
         client = connect()
         rootless = any("rootless" in option for option in client.info().get("SecurityOptions") or [])
         # Files in the run's folder are the caller's. A rootless engine's root is the caller already.
@@ -158,7 +159,8 @@ class Containers:
         import requests
         from docker.types import Mount
 
-        environment = {name: value for name, value in os.environ.items() if name.upper().startswith(PASSED)}
+        own = {name: os.environ[name] for name in self._variables if name in os.environ}
+        environment = {name: value for name, value in os.environ.items() if name.upper().startswith(PASSED)} | own
         environment.update({variable.name: variable.value for variable in container.env})
         mounts = [Mount(str(path), str(path), "bind", read_only=True) for path in reads]
         mounts += [Mount(str(path), str(path), "bind") for path in writes]
@@ -215,7 +217,8 @@ class Containers:
         """Why a container failed; the exit code alone does not tell that it was killed for its memory."""
         if state.get("OOMKilled") and memory:
             return (
-                f"was killed because it took more memory than its limit, {bytes_text(memory)}; raise it in pipeline.py"
+                f"was killed because it took more memory than its limit, {bytes_text(memory)}; "
+                "raise it under steps in invoke.yaml, or in pipeline.py"
             )
         if state.get("OOMKilled") or code == 137:
             whole = bytes_text(client.info()["MemTotal"])

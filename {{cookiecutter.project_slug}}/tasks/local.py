@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,12 +110,12 @@ class Processes:
         """Nothing is left: `run` ends what its process started."""
 
 
-def _launcher(run: Run) -> "Processes | Containers":
-    """What starts the steps of a run."""
+def _launcher(run: Run, variables: Collection[str]) -> "Processes | Containers":
+    """What starts the steps of a run. A container sees the `variables` of this environment too."""
     if run.engine == "docker":
         from .containers import Containers
 
-        return Containers(run)
+        return Containers(run, variables)
     return Processes()
 
 
@@ -191,10 +191,10 @@ def _stoppable(launcher: "Processes | Containers") -> Iterator[None]:
 class Engine:
     """One run on this machine: keeps its record, and tells `say` a line a step."""
 
-    def __init__(self, run: Run, say: Callable[[str], None]) -> None:
+    def __init__(self, run: Run, say: Callable[[str], None], variables: Collection[str] = ()) -> None:
         self.run = run
         self.say = say
-        self.launcher = _launcher(run)
+        self.launcher = _launcher(run, variables)
 
     # What the record and the terminal hear of a step.
 

@@ -196,8 +196,13 @@ def compile_pipeline(config: Settings) -> tuple["PipelineSpec", "PlatformSpec"]:
     if spec is None or spec.loader is None or not path.is_file():
         raise fail(f"there is no pipeline.py in {ROOT}.")
     module = importlib.util.module_from_spec(spec)
+    from .steps import configured
+
     try:
-        spec.loader.exec_module(module)
+        with configured(config):
+            spec.loader.exec_module(module)
+    except Exit:
+        raise
     except Exception as error:
         raise fail(f"pipeline.py cannot be compiled. {_where(error, path)}") from error
     function = getattr(module, "pipeline", None)

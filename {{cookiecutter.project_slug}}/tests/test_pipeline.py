@@ -13,8 +13,8 @@ NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".*_cache", "build", "runs"
 
 
 def inv(project: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "invoke", *arguments]
-    result = subprocess.run(command, cwd=project, capture_output=True, text=True, encoding="utf-8")
+    invoke = [sys.executable, "-m", "invoke"]
+    result = subprocess.run([*invoke, *arguments], cwd=project, capture_output=True, text=True, encoding="utf-8")
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 

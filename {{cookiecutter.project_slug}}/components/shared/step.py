@@ -55,14 +55,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_metadata(executor_input: str, metadata: Mapping[str, Mapping[str, Any]]) -> None:
-    """Tell KFP the metadata of the output artifacts, by name. Values that are not finite have no place in JSON.
-
-    `executor_input` is what KFP puts in place of `{executorInput: null}`; empty in a run by hand.
-    """
+    """Tell KFP the metadata of output artifacts, by name. `executor_input` is its `{executorInput: null}`, or empty."""
     if not executor_input:
         return
     outputs, artifacts = json.loads(executor_input)["outputs"], {}
     for name, declared in outputs.get("artifacts", {}).items():
+        # Values that are not finite have no place in JSON.
         given = {k: v for k, v in metadata.get(name, {}).items() if not isinstance(v, float) or math.isfinite(v)}
         artifacts[name] = {"artifacts": [{"name": name, "uri": declared["artifacts"][0]["uri"], "metadata": given}]}
     write_text(Path(outputs["outputFile"]), json.dumps({"artifacts": artifacts}, allow_nan=False))
@@ -79,8 +77,7 @@ def roc_metadata(fpr: Sequence[float], tpr: Sequence[float], thresholds: Sequenc
     points = []
     for i in [*range(0, len(fpr) - 1, math.ceil(len(fpr) / 100)), len(fpr) - 1]:
         threshold = min(float(thresholds[i]), 1.0)  # scikit-learn's first is infinite: nothing is predicted positive
-        point = {"confidenceThreshold": threshold, "recall": float(tpr[i]), "falsePositiveRate": float(fpr[i])}
-        points.append(point)
+        points.append({"confidenceThreshold": threshold, "recall": float(tpr[i]), "falsePositiveRate": float(fpr[i])})
     return {"confidenceMetrics": points}
 
 

@@ -1,0 +1,136 @@
+"""How the steps run on a cluster: `steps` in invoke.yaml, put on each of KFP's tasks as `pipeline.py` makes it."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from . import project
+from .project import Settings, fail
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@contextlib.contextmanager
+def configured(config: Settings) -> Iterator[None]:
+    """While it lasts, every task of a component is made with its settings; what `pipeline.py` sets itself goes above.
+
+    Raises `Exit` for a setting that is none, with those there are.
+    """
+    wanted = {name: _checked(name, values) for name, values in config.steps.items()}
+    known = project.component_names()
+    for name in wanted:
+        if name != "all" and name not in known:
+            raise fail(f"invoke.yaml: steps: there is no component '{name}'; there are: all, {', '.join(known)}.")
+    if not wanted:
+        yield
+        return
+    from kfp.dsl.base_component import BaseComponent
+
+    make = BaseComponent.__call__
+
+    def made(self: Any, *arguments: Any, **inputs: Any) -> Any:
+        task = make(self, *arguments, **inputs)
+        implementation = self.component_spec.implementation
+        name = project.component_of(implementation.container.image) if implementation.container else None
+        for setting, value in {**wanted.get("all", {}), **wanted.get(name or "", {})}.items() if name else ():
+            try:
+                _put(task, setting, value)
+            except (ValueError, TypeError, KeyError) as error:
+                raise fail(f"invoke.yaml: steps: {setting} of {name} cannot be {value!r}: {error}") from None
+        return task
+
+    BaseComponent.__call__ = made
+    try:
+        yield
+    finally:
+        BaseComponent.__call__ = make
+
+
+def _count(value: Any) -> int:
+    if int(value) < 0:
+        raise ValueError(value)
+    return int(value)
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {str(key): str(text) for key, text in value.items()}
+
+
+# Each setting, and what is made of its value in invoke.yaml.
+_KINDS: dict[str, tuple[Any, str]] = {
+    "cpu": (str, "CPUs, as in 2 or 500m"),
+    "memory": (str, "bytes, as in 512Mi or 2Gi"),
+    "gpu": (_count, "a number of GPUs"),
+    "retries": (_count, "a number of times"),
+    "timeout": (lambda value: _seconds(str(value)), "a time, as in 90s, 30m or 2h"),
+    "image_pull_secret": (str, "a secret's name"),
+    "env_from_secrets": (_texts, "lines of 'VARIABLE: secret/key'"),
+    "node_selector": (_texts, "lines of 'label: value'"),
+    "tolerations": (list, "a list of key, operator, value and effect"),
+    "labels": (_texts, "lines of 'label: value'"),
+}
+
+
+def _checked(name: str, values: Any) -> dict[str, Any]:
+    """The settings of one component in their own types. Raises `Exit` for one that is unknown or of another type."""
+    if not isinstance(values, dict):
+        raise fail(f"invoke.yaml: steps: '{name}' takes lines of 'setting: value': {', '.join(_KINDS)}.")
+    found = {}
+    for setting, value in values.items():
+        if setting not in _KINDS:
+            raise fail(f"invoke.yaml: steps: '{name}' has no setting '{setting}'; there are: {', '.join(_KINDS)}.")
+        kind, words = _KINDS[setting]
+        try:
+            found[setting] = kind(value)
+        except (ValueError, TypeError, AttributeError):
+            raise fail(f"invoke.yaml: steps: {setting} of '{name}' takes {words}, not {value!r}.") from None
+    return found
+
+
+def _seconds(text: str) -> int:
+    match = re.fullmatch(r"(\d+)([smhd]?)", text)
+    if not match or not int(match[1]):
+        raise ValueError(text)
+    return int(match[1]) * UNITS[match[2] or "s"]
+
+
+def _put(task: Any, setting: str, value: Any) -> None:
+    from kfp import kubernetes
+
+    match setting:
+        case "cpu":
+            task.set_cpu_limit(value)  # Kubernetes asks for as much as it limits to, where nothing else is said
+        case "memory":
+            task.set_memory_limit(value)
+        case "gpu":
+            task.set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(value)
+        case "retries":
+            task.set_retry(value)
+        case "timeout":
+            kubernetes.set_timeout(task, value)
+        case "image_pull_secret":
+            kubernetes.set_image_pull_secrets(task, [value])
+        case "env_from_secrets":
+            for variable, place in value.items():
+                secret, slash, key = place.partition("/")
+                if not slash:
+                    raise ValueError(f"{variable} takes secret/key")
+                kubernetes.use_secret_as_env(task, secret, {key: variable})
+        case "node_selector":
+            for label, text in value.items():
+                kubernetes.add_node_selector(task, label, text)
+        case "tolerations":
+            for toleration in value:
+                kubernetes.add_toleration(task, **toleration)
+        case "labels":
+            for label, text in value.items():
+                kubernetes.add_pod_label(task, label, text)
+
+
+def secret_variables(config: Settings) -> set[str]:
+    """The variables that steps have from secrets; on this machine they have them from its environment."""
+    found: set[str] = set()
+    for values in config.steps.values():
+        found.update((values or {}).get("env_from_secrets") or {})
+    return found
