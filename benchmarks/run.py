@@ -1,8 +1,9 @@
 """Measures what the template promises of speed, memory and size, in one run, and writes the table in README.md.
 
-    python benchmarks/run.py [first-run] [rerun] [size] [memory]
+    python benchmarks/run.py [first-run] [rerun] [size] [images] [memory]
 
-Each figure is the median of several runs; `memory` makes tables of 1 and 10 million rows, and takes half an hour.
+Each figure is the median of several runs; `memory` makes tables of 1 and 10 million rows, and takes half an
+hour. `images` needs a Docker engine with buildx, and a registry on localhost:5001.
 """
 
 import csv
@@ -14,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,6 +130,115 @@ def size(folder: Path) -> list[tuple[str, str, str]]:
     ]
 
 
+PLAIN = """\
+FROM python:3.13-slim
+COPY requirements.txt /
+RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore --ignore-installed \\
+    --require-hashes --requirement /requirements.txt
+"""
+
+
+def docker(*arguments: str) -> str:
+    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def bytes_of(image: str) -> int:
+    return int(docker("image", "inspect", image, "--format", "{{.Size}}"))
+
+
+def registry_layers(image: str) -> dict[str, int]:
+    """The layers of a pushed image, with their bytes as they are uploaded."""
+    host, _, rest = image.partition("/")
+    repository, _, tag = rest.rpartition(":")
+    kinds = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
+    request = urllib.request.Request(f"http://{host}/v2/{repository}/manifests/{tag}", headers={"Accept": kinds})
+    with urllib.request.urlopen(request) as answer:
+        return {layer["digest"]: layer["size"] for layer in json.load(answer)["layers"]}
+
+
+def images_of(project: Path) -> dict[str, str]:
+    """The newest image of each component."""
+    subprocess.run([*INVOKE, "compile"], cwd=project, check=True, stdout=subprocess.DEVNULL)
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in project.glob("build/*.yaml")}
+    return {name: text.split("image: ")[1].split()[0] for name, text in texts.items() if name != "pipeline"}
+
+
+def unlike_any(project: Path) -> Path:
+    """Make all that is built of a project new to the engine, from the first layer of ours on."""
+    with (project / "tasks/install.py").open("a", encoding="utf-8") as file:
+        file.write(f"# {uuid.uuid4()}\n")
+    return project
+
+
+def images(folder: Path) -> list[tuple[str, str, str]]:
+    """Building, pushing and running the five images; the registry keeps what is pushed."""
+    project = unlike_any(generate(folder / "images"))
+    five = seconds([*INVOKE, "build"], project)
+    sizes = {name: bytes_of(image) for name, image in images_of(project).items()}
+    largest, base = max(sizes, key=lambda name: sizes[name]), bytes_of("python:3.13-slim")
+    alone = seconds([*INVOKE, "build", largest], unlike_any(generate(folder / "alone")))
+    shown = subprocess.run([*INVOKE, "disk"], cwd=project, check=True, capture_output=True, text=True).stdout
+    together = float(shown.split("images")[1].split()[1]) * 1e6
+    plain = folder / "plain"
+    plain.mkdir()
+    (plain / "Dockerfile").write_text(PLAIN, encoding="utf-8")
+    lock = (project / "components" / largest / "requirements.txt").read_text(encoding="utf-8")
+    (plain / "requirements.txt").write_text(lock, encoding="utf-8")
+    docker("build", "--quiet", "--tag", "kf-template-plain", str(plain))
+    packages, plainly = sizes[largest] - base, bytes_of("kf-template-plain") - base
+    docker("rmi", "kf-template-plain")
+
+    subprocess.run([*INVOKE, "push"], cwd=project, check=True, stdout=subprocess.DEVNULL)
+    unchanged = [statistics.median(seconds([*INVOKE, task], project) for _ in range(3)) for task in ("build", "push")]
+    before = registry_layers(images_of(project)["training"])
+    rebuilt = []
+    for number in range(3):
+        with (project / "components/training/src/train.py").open("a", encoding="utf-8") as file:
+            file.write(f"# {number}\n")
+        rebuilt.append(seconds([*INVOKE, "build"], project))
+    subprocess.run([*INVOKE, "push"], cwd=project, check=True, stdout=subprocess.DEVNULL)
+    uploaded = sum(
+        size for layer, size in registry_layers(images_of(project)["training"]).items() if layer not in before
+    )
+
+    spent: dict[str, list[float]] = {"host": [], "docker": []}
+    found = {}
+    for engine in ("host", "docker") * 3:
+        command = [*INVOKE, "run", "--on", engine, "--no-cache"]
+        subprocess.run(command, cwd=project, check=True, stdout=subprocess.DEVNULL)
+        run = run_of(project)
+        found[engine] = run["metrics"]
+        assert isinstance(run["steps"], list)
+        spent[engine].append(sum(step["seconds"] for step in run["steps"]) / len(run["steps"]))
+    overhead = statistics.median(spent["docker"]) - statistics.median(spent["host"])
+    subprocess.run([*INVOKE, "prune", "--all", "--yes"], cwd=project, check=True, stdout=subprocess.DEVNULL)
+    same = "equal" if found["host"] == found["docker"] else "NOT equal"
+    return [
+        ("`inv build` with nothing changed", "at most 2 s", f"{unchanged[0]:.2f} s"),
+        ("`inv push` with nothing changed", "at most 3 s", f"{unchanged[1]:.2f} s"),
+        ("`inv build` after one line of one component", "at most 5 s", f"{statistics.median(rebuilt):.2f} s"),
+        ("What `inv push` uploads of it", "under 1 MiB", f"{uploaded / 2**10:.1f} KiB"),
+        (
+            "Disk of the five images, against the largest alone",
+            "at most 1.5x, aim 1.25x",
+            f"{together / sizes[largest]:.2f}x ({together / 1e6:.0f} against {sizes[largest] / 1e6:.0f} MB)",
+        ),
+        ("The largest image beyond its base", "at most 450 MB", f"{packages / 1e6:.0f} MB ({largest})"),
+        (
+            "Its layers, against a plain `pip install` of its lock",
+            "at most 0.8x",
+            f"{packages / plainly:.2f}x ({packages / 1e6:.0f} against {plainly / 1e6:.0f} MB)",
+        ),
+        (
+            "Cold build of all five, against the largest alone",
+            "at most 1.5x",
+            f"{five / alone:.2f}x ({five:.0f} s against {alone:.0f} s)",
+        ),
+        ("Metrics on docker and on the host", "equal", same),
+        ("What a container costs a step beyond the host", "at most 1 s", f"{overhead:.2f} s"),
+    ]
+
+
 def make_csv(path: Path, rows: int) -> None:
     """20 columns as real tables have them: numbers, whole numbers, categories, free text, gaps."""
     import numpy as np
@@ -195,6 +307,7 @@ PARTS: dict[str, Callable[[Path], list[tuple[str, str, str]]]] = {
     "first-run": first_run,
     "rerun": rerun,
     "size": size,
+    "images": images,
     "memory": memory,
 }
 
@@ -207,7 +320,7 @@ def main() -> None:
     for name in chosen:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             rows += PARTS[name](Path(folder))
-        print(*rows[-4:], sep="\n", flush=True)
+        print(*rows[-10:], sep="\n", flush=True)
     if chosen == list(PARTS):
         lines = ["| what | promised | measured |", "|---|---|---|", *(f"| {a} | {b} | {c} |" for a, b, c in rows)]
         memory_ = f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
