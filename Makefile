@@ -41,6 +41,6 @@ clean: ## remove the environment and what was built
 	$(PYTHON) is %d.%d: name another, as in make demo PYTHON=python3.13" % sys.version_info[:2])'
 	$(PYTHON) -m venv .venv
 	$(VENV)/python -m pip install --quiet --disable-pip-version-check $(UV)
-	$(VENV)/uv pip install --quiet --python $(VENV)/python --require-hashes \
+	$(VENV)/uv pip install --quiet --compile-bytecode --python $(VENV)/python --require-hashes \
 	  -r requirements.txt -r "$(PROJECT)/requirements.txt"
 	@touch $@
