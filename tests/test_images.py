@@ -234,6 +234,19 @@ print(json.dumps({
 
 
 @needs_engine
+def test_any_builder_makes_the_same_image_from_the_projects_root(project: Path) -> None:
+    image = f"plain-{uuid.uuid4().hex[:8]}"
+    command = ["docker", "build", "--quiet", "--tag", image, "-f", "components/gathering/Dockerfile", "."]
+    subprocess.run(command, cwd=project, check=True, capture_output=True)
+    try:
+        listing = ("find", "/app", "/opt/venv", "-type", "f", "-printf", "%P %s\\n")
+        ours, plain = (docker("run", "--rm", each, *listing) for each in (references(project)["gathering"], image))
+        assert sorted(ours.split("\n")) == sorted(plain.split("\n"))
+    finally:
+        docker("rmi", image)
+
+
+@needs_engine
 def test_labels_say_where_an_image_comes_from_without_credentials(project: Path) -> None:
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com"]
     for command in (

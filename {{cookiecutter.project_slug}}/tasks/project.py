@@ -68,12 +68,13 @@ class Settings:
     kfp_namespace: str = ""
     kfp_version: str = "2.17.0"
     kfp_manifests: str = ""
+    service_account: str = ""
     steps: dict[str, Any] = field(default_factory=dict)
     schedules: dict[str, Any] = field(default_factory=dict)
 
 
 # Settings that may be empty or left out, and those that hold settings of their own.
-OPTIONAL = {"image_mirror", "kfp_host", "kfp_namespace", "kfp_version", "kfp_manifests"}
+OPTIONAL = {"image_mirror", "kfp_host", "kfp_namespace", "kfp_version", "kfp_manifests", "service_account"}
 SECTIONS = {"parameters", "steps", "schedules"}
 
 
