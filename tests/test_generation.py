@@ -228,8 +228,26 @@ def test_every_ci_runs_the_same_commands(provider: str) -> None:
     text = (PROJECT / CI[provider]).read_text(encoding="utf-8")
     yaml.safe_load(text)
 
-    commands = re.findall(r"(?:pip install|uv run inv) \S+", text)
-    assert commands == ["pip install uv==0.13.9", "uv run inv lint", "uv run inv test", "uv run inv run"]
+    commands = re.findall(r"uv run inv (\w+)", text)
+    assert commands == ["lint", "audit", "test", "run", "build", "push", "deploy"]
+    assert set(re.findall(r"pip install \S+", text)) == {"pip install uv==0.13.9"}
+
+
+@pytest.mark.parametrize("provider", CI)
+def test_every_ci_is_what_its_provider_takes(provider: str) -> None:
+    schema = {"github": "github-workflows", "gitlab": "gitlab-ci", "azure-devops": "azure-pipelines"}[provider]
+    checker = [str(Path(sys.executable).with_name("check-jsonschema")), "--regex-variant", "python"]
+    result = subprocess.run(
+        [*checker, "--builtin-schema", f"vendor.{schema}", PROJECT / CI[provider]], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.skipif(not shutil.which("go"), reason="go, which builds actionlint, is not installed")
+def test_actionlint_finds_nothing() -> None:
+    actionlint = ["go", "run", "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"]
+    result = subprocess.run([*actionlint, PROJECT / CI["github"]], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_actions_are_pinned_by_commit() -> None:

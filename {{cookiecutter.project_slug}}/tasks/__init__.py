@@ -296,6 +296,15 @@ def lint(c: Context) -> None:
 
 
 @task
+def audit(c: Context) -> None:
+    """Look up the locked packages in the advisories on vulnerabilities."""
+    from .upkeep import audit as packages
+
+    if packages():
+        raise fail("see above; where a newer version mends it: inv lock --upgrade")
+
+
+@task
 def test(c: Context) -> None:
     """Run the project's tests."""
     from .upkeep import python
@@ -331,7 +340,7 @@ def new(c: Context, name: str) -> None:
     new_component(name, say)
 
 
-ns = Collection(run, step, build, push, compile, doctor, disk, prune, lint, test, lock)
+ns = Collection(run, step, build, push, compile, doctor, disk, prune, lint, audit, test, lock)
 ns.add_collection(Collection("runs", runs_list, show, logs))
 ns.add_collection(Collection("data", adopt))
 ns.add_collection(Collection("component", new))

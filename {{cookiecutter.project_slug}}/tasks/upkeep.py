@@ -29,6 +29,16 @@ def python(*arguments: str) -> int:
 # Checks
 
 
+def audit() -> int:
+    """Look up every package of the lock in the advisories on Python packages; return pip-audit's exit code.
+
+    A package that cannot be looked up counts as a finding. The lock has the versions of every step too.
+    """
+    tool = ("uv", "tool", "run", "--quiet", "--from", "pip-audit==2.10.1", "pip-audit")
+    options = ("--strict", "--progress-spinner", "off", "--disable-pip", "--require-hashes")
+    return python(*tool, *options, "--requirement", "requirements.txt")
+
+
 def host_problems() -> list[str]:
     """What this machine lacks to run the pipeline on the host: one line each, with the fix; empty if nothing."""
     problems = []
