@@ -47,8 +47,8 @@ def _finish(run: runs.Run) -> None:
     cached = sum(step.cached for step in run.steps)
     if cached and cached == len(run.steps):
         say("nothing changed: every step was served from the cache (inv run --no-cache runs them all)")
-    report = (run.folder / "report.html").relative_to(ROOT)
-    say(f"report: {report}")
+    if not run.remote:
+        say(f"report: {(run.folder / 'report.html').relative_to(ROOT)}")
     if run.status == "failed":
         failed = next((step.name for step in run.steps if step.status == "failed"), "")
         raise fail(f"run {run.id} failed. {run.reason}\nlog: inv runs.logs {run.id} {failed}".rstrip())
@@ -56,7 +56,7 @@ def _finish(run: runs.Run) -> None:
         raise Exit(f"run {run.id} was stopped; inv run goes on from what is cached.", code=130)
 
 
-ENGINES = ("host", "docker")
+ENGINES = ("host", "docker", "cluster")
 
 
 def _start(engine: str, parameters: dict[str, Any], spec: Any, config: project.Settings, only: str = "") -> Any:
@@ -88,28 +88,66 @@ def _start(engine: str, parameters: dict[str, Any], spec: Any, config: project.S
 @task(
     iterable=["param"],
     help={
-        "on": "where the steps run: host, or docker (each in its image, built when missing)",
+        "on": "where the steps run: host, docker (each in its image, built when missing) or cluster",
         "param": "a pipeline parameter, name=value; may be repeated",
         "cache": "whether steps whose inputs and code did not change are served from the cache",
+        "experiment": "on a cluster: the experiment; without, that of invoke.yaml",
+        "name": "on a cluster: the run's name",
+        "detach": "on a cluster: do not wait for the end",
     },
 )
-def run(c: Context, param: list[str], on: str = "host", cache: bool = True) -> None:
+def run(
+    c: Context,
+    param: list[str],
+    on: str = "host",
+    cache: bool = True,
+    experiment: str = "",
+    name: str = "",
+    detach: bool = False,
+) -> None:
     """Run the pipeline."""
     _check_engine(on)
+    if on != "cluster" and (experiment or name or detach):
+        raise fail("--experiment, --name and --detach are for runs on a cluster: inv run --on cluster")
     config = project.settings(c)
-    spec, _ = project.compile_pipeline(config)
+    spec, platform = project.compile_pipeline(config)
     parameters = project.arguments(spec, param)
-    from .local import fingerprints
+    from .local import command_line, fingerprints
 
+    if on == "cluster":
+        for source in [key for key in parameters if f"{key}_fingerprint" in parameters]:
+            if "://" not in str(parameters[source]):
+                raise fail(
+                    f"{source} is '{parameters[source]}', a file of this machine, which a cluster does not see: "
+                    f"put it where both can read it (http, s3, gs, abfs), and give that: -p {source}=s3://..."
+                )
     fingerprints(parameters, param)
+    if on == "cluster":
+        from . import cluster_runs, remote
+
+        api = remote.connect(config, say)
+        version = remote.deploy(api, spec, platform, config, say)
+        started = cluster_runs.start(
+            *(api, version, spec, platform, parameters, config, say),
+            command=command_line(["inv", *sys.argv[1:]]),
+            experiment=experiment or config.experiment,
+            name=name,
+            cache=cache,
+        )
+        if detach:
+            say(f"watch it: inv runs.watch {started.id}")
+            return
+        cluster_runs.watch(api, started, config, say)
+        _finish(started)
+        return
     engine = _start(on, parameters, spec, config)
     engine.pipeline(spec, cache)
     _finish(engine.run)
 
 
-def _check_engine(engine: str) -> None:
-    if engine not in ENGINES:
-        raise fail(f"the engine '{engine}' is not known; this version has: {', '.join(ENGINES)}.")
+def _check_engine(engine: str, known: tuple[str, ...] = ENGINES) -> None:
+    if engine not in known:
+        raise fail(f"'{engine}' cannot be meant here; there are: {', '.join(known)}.")
 
 
 @task(
@@ -123,7 +161,7 @@ def _check_engine(engine: str) -> None:
 def step(c: Context, name: str, run: str = "", on: str = "") -> None:
     """Run one step again, with the inputs it had in a run."""
     if on:
-        _check_engine(on)
+        _check_engine(on, ("host", "docker"))
     config = project.settings(c)
     source, before = runs.started_step(name, run)
     spec, _ = project.compile_pipeline(config)
@@ -136,10 +174,20 @@ def step(c: Context, name: str, run: str = "", on: str = "") -> None:
     _finish(engine.run)
 
 
-@task(name="list", default=True, help={"json": "print a JSON list, for programs"})
-def runs_list(c: Context, json: bool = False) -> None:
+@task(
+    name="list",
+    default=True,
+    help={
+        "json": "print a JSON list, for programs",
+        "on": "only those on host, docker or cluster; cluster asks the server, and lists what others started there too",
+    },
+)
+def runs_list(c: Context, json: bool = False, on: str = "") -> None:
     """List the runs, newest first."""
-    found = runs.newest_first()
+    if on:
+        _check_engine(on)
+    _refresh(c, on == "cluster")
+    found = [run for run in runs.newest_first() if on in ("", run.engine)]
     if json:
         import json as codec
 
@@ -150,6 +198,20 @@ def runs_list(c: Context, json: bool = False) -> None:
         say("no runs yet; start one with: inv run")
 
 
+def _refresh(c: Context, everything: bool = False) -> None:
+    """Ask the server how runs on a cluster got on, where there are some; without it, they stay as they were."""
+    if not everything and not any(run.remote and run.status == "running" for run in runs.newest_first()):
+        return
+    from . import cluster_runs
+
+    try:
+        cluster_runs.refresh(project.settings(c), lambda _: None, everything)
+    except Exit as error:
+        if everything:
+            raise
+        print(f"runs on the cluster are shown as they were: {error.message}", file=sys.stderr)
+
+
 def _run(wanted: str) -> runs.Run:
     return runs.find(None if wanted == "latest" else wanted)
 
@@ -157,7 +219,21 @@ def _run(wanted: str) -> runs.Run:
 @task(positional=["id"], help={"id": "a run's id, the start of one, or latest"})
 def show(c: Context, id: str) -> None:
     """Show one run: steps, parameters, metrics, outputs."""
+    _refresh(c)
     say(runs.details(_run(id)))
+
+
+@task(positional=["id"], help={"id": "a run's id, or latest"})
+def watch(c: Context, id: str) -> None:
+    """Follow a run on a cluster to its end."""
+    run = _run(id)
+    if not run.remote:
+        raise fail(f"run {run.id} was on {run.engine}, and is {run.status}: inv runs.show {run.id}")
+    from . import cluster_runs, remote
+
+    config = project.settings(c)
+    cluster_runs.watch(remote.connect(config, say), run, config, say)
+    _finish(run)
 
 
 @task(positional=["id", "steps"], iterable=["steps"], help={"id": "a run's id, or latest", "steps": "only these steps"})
@@ -169,7 +245,12 @@ def logs(c: Context, id: str, steps: list[str]) -> None:
         if len(chosen) > 1:
             say(f"== {step.name} ({runs.state(step)})")
         path = run.log(step.name)
-        if path.exists():
+        if run.remote and not path.exists():
+            from .cluster_runs import Kubectl
+
+            kubectl = Kubectl.of(project.settings(c), run)
+            say((kubectl.log(step.name) if kubectl else "").rstrip() or f"no pod to ask; see {run.remote['url']}")
+        elif path.exists():
             with path.open(encoding="utf-8", errors="replace") as log:
                 for line in log:
                     say(line.removesuffix("\n"))
@@ -186,6 +267,27 @@ def compile(c: Context) -> None:
     spec, platform = project.compile_pipeline(config)
     for path in project.write_compiled(spec, platform, config):
         say(str(path.relative_to(ROOT)))
+
+
+@task
+def deploy(c: Context) -> None:
+    """Upload the pipeline as a new version, if it changed."""
+    from . import remote
+
+    config = project.settings(c)
+    spec, platform = project.compile_pipeline(config)
+    remote.deploy(remote.connect(config, say), spec, platform, config, say)
+
+
+@task(help={"dry-run": "only show what would change"})
+def schedule(c: Context, dry_run: bool = False) -> None:
+    """Make the cluster's recurring runs equal to the schedules of invoke.yaml, on the newest version."""
+    from . import remote
+
+    config = project.settings(c)
+    spec, _ = project.compile_pipeline(config)
+    wanted = remote.schedules(config, spec)
+    remote.apply_schedules(remote.connect(config, say), wanted, config, say, dry_run)
 
 
 @task(
@@ -267,7 +369,7 @@ def prune(c: Context, runs: str = "", all: bool = False, yes: bool = False) -> N
 @task(help={"for_": "what to check for: host or docker"})
 def doctor(c: Context, for_: str = "host") -> None:
     """Check that this machine has what the project needs."""
-    _check_engine(for_)
+    _check_engine(for_, ("host", "docker"))
     from .upkeep import host_problems
 
     problems, ready = host_problems(), "inv run"
@@ -340,7 +442,7 @@ def new(c: Context, name: str) -> None:
     new_component(name, say)
 
 
-ns = Collection(run, step, build, push, compile, doctor, disk, prune, lint, audit, test, lock)
-ns.add_collection(Collection("runs", runs_list, show, logs))
+ns = Collection(run, step, build, push, compile, deploy, schedule, doctor, disk, prune, lint, audit, test, lock)
+ns.add_collection(Collection("runs", runs_list, show, logs, watch))
 ns.add_collection(Collection("data", adopt))
 ns.add_collection(Collection("component", new))

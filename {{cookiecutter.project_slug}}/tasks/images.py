@@ -136,10 +136,10 @@ def _arguments(config: Settings) -> dict[str, str]:
     for name in PROXIES:
         if value := os.environ.get(name) or os.environ.get(name.lower()):
             found[name] = value
-    return found | _origin()
+    return found | origin()
 
 
-def _origin() -> dict[str, str]:
+def origin() -> dict[str, str]:
     """What the OCI labels say of where an image comes from: the repository without credentials, version and commit."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         version = tomllib.load(file).get("project", {}).get("version", "")

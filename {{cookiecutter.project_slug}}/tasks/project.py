@@ -51,6 +51,17 @@ def check_settings_file() -> None:
         raise fail(f"invoke.yaml is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
         raise fail("invoke.yaml must be lines of 'name: value'.")
+    _check_names(document)
+
+
+def _check_names(section: dict[Any, Any]) -> None:
+    for name, value in section.items():
+        if not isinstance(name, str):  # invoke takes none but texts
+            raise fail(
+                f"invoke.yaml: YAML reads a name in it as {name!r}, as it does with on, no or 1; put it in quotes."
+            )
+        if isinstance(value, dict):
+            _check_names(value)
 
 
 @dataclass(frozen=True)
@@ -219,7 +230,7 @@ def compile_pipeline(config: Settings) -> tuple["PipelineSpec", "PlatformSpec"]:
             known[name].default_value.CopyFrom(pipeline_spec_builder.to_protobuf_value(default))
             known[name].is_optional = True
     except (ValueError, TypeError) as error:
-        raise fail(f"pipeline.py cannot be compiled: {_sentence(error)}") from error
+        raise fail(f"pipeline.py cannot be compiled: {sentence(error)}") from error
     executors = compiled.deployment_spec["executors"]
     for label in executors:
         if "container" in executors[label]:
@@ -247,7 +258,7 @@ def write_compiled(spec: "PipelineSpec", platform: "PlatformSpec", config: Setti
     return written
 
 
-def _sentence(error: BaseException) -> str:
+def sentence(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
@@ -259,7 +270,7 @@ def _where(error: BaseException, path: Path) -> str:
         if trace.tb_frame.f_code.co_filename == str(path):
             line = trace.tb_lineno
         trace = trace.tb_next
-    return f"Line {line}: {_sentence(error)}"
+    return f"Line {line}: {sentence(error)}"
 
 
 # parameter_type of a compiled pipeline -> its name in Python, how a text becomes one, what it may be already
@@ -374,7 +385,7 @@ def _check_component(name: str) -> None:
     try:
         load_component_from_text(text)
     except Exception as error:
-        raise ValueError(f"KFP cannot load it: {_sentence(error)}") from error
+        raise ValueError(f"KFP cannot load it: {sentence(error)}") from error
     program = _options_of_program(container["command"], COMPONENTS / name / "src")
     for option in sorted(options.keys() | program.keys()):
         if option not in program:

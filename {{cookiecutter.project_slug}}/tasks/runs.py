@@ -35,7 +35,10 @@ class Step:
 
 @dataclass
 class Run:
-    """A run's record. `status`: running, succeeded, failed or stopped; `started`: ISO 8601, UTC; `seconds`: in all."""
+    """A run's record. `status`: running, succeeded, failed or stopped; `started`: ISO 8601, UTC; `seconds`: in all.
+
+    `remote` is there for a run on a cluster: `host`, `run_id` there, the pipeline's `version` and the `url` in the UI.
+    """
 
     id: str
     pipeline: str
@@ -50,6 +53,7 @@ class Run:
     code: dict[str, Any] = field(default_factory=dict)
     template_version: str = ""
     images: dict[str, str] = field(default_factory=dict)
+    remote: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
 
@@ -253,7 +257,10 @@ def details(run: Run) -> str:
     if commit:
         lines += ["", f"code    {commit[:12]}{' with uncommitted changes' if run.code.get('changed') else ''}"]
     lines.append(f"again   {run.command}")
-    lines.append(f"report  {(run.folder / 'report.html').relative_to(ROOT)}")
+    if run.remote:
+        lines += [f"version {run.remote['version']}", f"page    {run.remote['url']}"]
+    else:
+        lines.append(f"report  {(run.folder / 'report.html').relative_to(ROOT)}")
     return "\n".join(lines)
 
 

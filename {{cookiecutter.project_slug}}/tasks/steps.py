@@ -63,7 +63,7 @@ _KINDS: dict[str, tuple[Any, str]] = {
     "memory": (str, "bytes, as in 512Mi or 2Gi"),
     "gpu": (_count, "a number of GPUs"),
     "retries": (_count, "a number of times"),
-    "timeout": (lambda value: _seconds(str(value)), "a time, as in 90s, 30m or 2h"),
+    "timeout": (lambda value: seconds(str(value)), "a time, as in 90s, 30m or 2h"),
     "image_pull_secret": (str, "a secret's name"),
     "env_from_secrets": (_texts, "lines of 'VARIABLE: secret/key'"),
     "node_selector": (_texts, "lines of 'label: value'"),
@@ -88,7 +88,8 @@ def _checked(name: str, values: Any) -> dict[str, Any]:
     return found
 
 
-def _seconds(text: str) -> int:
+def seconds(text: str) -> int:
+    """A time such as 90s, 30m, 2h or 1d in seconds. Raises `ValueError` where it is none."""
     match = re.fullmatch(r"(\d+)([smhd]?)", text)
     if not match or not int(match[1]):
         raise ValueError(text)

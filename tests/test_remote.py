@@ -1,0 +1,635 @@
+"""The life of a pipeline on a cluster, against a server that speaks KFP 2.17's API as far as the project uses it."""
+
+import http.server
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.parser import BytesParser
+from email.policy import HTTP
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import kfp_server_api  # type: ignore[import-untyped]
+import pytest
+import yaml
+
+from test_engine import SETTINGS, Project, wait_for
+
+PASSING = {"PENDING", "RUNNING"}
+
+
+def now(shift: float = 0) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=shift)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Kfp(http.server.ThreadingHTTPServer):
+    """A KFP API server with its state in memory. `faults` maps a path's pattern to what happens there instead."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Routes)
+        self.host = f"http://localhost:{self.server_address[1]}"
+        self.version, self.multi_user, self.token = "2.17.0", False, ""
+        self.pipelines: list[dict[str, Any]] = []
+        self.versions: list[dict[str, Any]] = []
+        self.specs: dict[str, str] = {}
+        self.experiments: list[dict[str, Any]] = []
+        self.runs: list[dict[str, Any]] = []
+        self.recurring: list[dict[str, Any]] = []
+        self.asked: list[str] = []
+        self.faults: dict[str, Any] = {}
+        self.script: list[list[dict[str, Any]]] = []  # what the run's tasks look like, one entry a poll
+        self.end = "SUCCEEDED"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, *_: Any) -> None:
+        """A client that went away is no news."""
+
+
+class Routes(http.server.BaseHTTPRequestHandler):
+    server: Kfp
+    protocol_version = "HTTP/1.1"
+
+    def _handle(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        split = urlsplit(self.path)
+        path, query = unquote(split.path), {name: values[0] for name, values in parse_qs(split.query).items()}
+        self.server.asked.append(f"{self.command} {path}")
+        for pattern, fault in self.server.faults.items():
+            if re.search(pattern, f"{self.command} {path}"):
+                if callable(fault):
+                    fault = fault()
+                if fault == "drop":
+                    self.close_connection = True
+                    self.connection.close()
+                    return None
+                if fault == "html":
+                    return self._say(200, b"<html><body>Log in</body></html>", "text/html")
+                if fault == "login":
+                    return self._say(302, b"", "text/html", {"Location": "/dex/auth"})
+                if fault:
+                    return self._say(fault, json.dumps({"message": f"made to fail with {fault}", "code": 13}).encode())
+        if self.server.token and self.headers.get("Authorization") != f"Bearer {self.server.token}":
+            return self._say(401, b"Unauthorized", "text/plain")
+        answer = self._answer(path.removeprefix("/apis/v2beta1"), query, body)
+        if answer is None:
+            return self._say(404, json.dumps({"message": f"nothing at {path}", "code": 5}).encode())
+        if isinstance(answer, int):
+            return self._say(answer, json.dumps({"message": "already exists", "code": 6}).encode())
+        return self._say(200, json.dumps(answer).encode())
+
+    do_GET = do_POST = do_DELETE = _handle
+
+    def _say(
+        self, status: int, data: bytes, kind: str = "application/json", headers: dict[str, str] | None = None
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def _answer(self, path: str, query: dict[str, str], body: bytes) -> Any:
+        server, get = self.server, self.command == "GET"
+        if path == "/healthz":
+            about = {"commit_sha": "1", "tag_name": server.version, "multi_user": server.multi_user}
+            return checked("V2beta1GetHealthzResponse", about)
+        if path == "/pipelines" and get:
+            return checked("V2beta1ListPipelinesResponse", {"pipelines": filtered(server.pipelines, query)})
+        if path == "/pipelines":
+            given = json.loads(body)
+            if any(each["display_name"] == given["display_name"] for each in server.pipelines):
+                return 409
+            server.pipelines.append({**given, "pipeline_id": str(uuid.uuid4()), "created_at": now()})
+            return checked("V2beta1Pipeline", server.pipelines[-1])
+        if path == "/pipelines/upload_version":
+            if any(each["display_name"] == query["name"] for each in server.versions):
+                return 409
+            version = {"pipeline_id": query["pipelineid"], "pipeline_version_id": str(uuid.uuid4())}
+            version |= {"display_name": query["name"], "name": query["name"], "created_at": now()}
+            version["description"] = query.get("description", "")
+            server.versions.insert(0, version)
+            server.specs[version["pipeline_version_id"]] = uploaded(self.headers["Content-Type"], body)
+            return checked("V2beta1PipelineVersion", version)
+        if re.fullmatch(r"/pipelines/[^/]+/versions", path):
+            # A page holds one, so that whoever lists has to turn the pages.
+            start = int(query.get("page_token") or 0)
+            assert query["sort_by"] == "created_at desc"
+            page: dict[str, Any] = {"pipeline_versions": server.versions[start : start + 1]}
+            if start + 1 < len(server.versions):
+                page["next_page_token"] = str(start + 1)
+            return checked("V2beta1ListPipelineVersionsResponse", page)
+        if path == "/experiments" and get:
+            return checked("V2beta1ListExperimentsResponse", {"experiments": filtered(server.experiments, query)})
+        if path == "/experiments":
+            server.experiments.append({**json.loads(body), "experiment_id": str(uuid.uuid4())})
+            return checked("V2beta1Experiment", server.experiments[-1])
+        if path == "/recurringruns" and get:
+            return checked("V2beta1ListRecurringRunsResponse", {"recurringRuns": server.recurring})
+        if path == "/recurringruns":
+            given = json.loads(body)
+            status = "ENABLED" if given["mode"] == "ENABLE" else "DISABLED"
+            server.recurring.append({**given, "recurring_run_id": str(uuid.uuid4()), "status": status})
+            return checked("V2beta1RecurringRun", server.recurring[-1])
+        if match := re.fullmatch(r"/recurringruns/([^/:]+)(:disable)?", path):
+            if not any(each["recurring_run_id"] == match[1] for each in server.recurring):
+                return None
+            if self.command == "DELETE":
+                server.recurring = [each for each in server.recurring if each["recurring_run_id"] != match[1]]
+            return {}
+        if path == "/runs" and get:
+            return checked("V2beta1ListRunsResponse", {"runs": server.runs})
+        if path == "/runs":
+            run = {**json.loads(body), "run_id": str(uuid.uuid4()), "created_at": now(-5), "state": "PENDING"}
+            server.runs.insert(0, run)
+            return checked("V2beta1Run", run)
+        if match := re.fullmatch(r"/runs/([^/:]+)", path):
+            for run in server.runs:
+                if run["run_id"] == match[1]:
+                    tasks = (
+                        server.script.pop(0) if server.script else run.get("run_details", {}).get("task_details", [])
+                    )
+                    run["run_details"] = {"task_details": tasks}
+                    run["state"] = "RUNNING" if server.script else server.end
+                    run["finished_at"] = "1970-01-01T00:00:00Z" if server.script else now()
+                    return checked("V2beta1Run", run)
+        return None
+
+
+def checked(model: str, document: dict[str, Any]) -> dict[str, Any]:
+    """The document, which KFP's own model of it can read."""
+
+    class Response:
+        data = json.dumps(document)
+
+    client = kfp_server_api.ApiClient(kfp_server_api.Configuration())
+    read = client.sanitize_for_serialization(client.deserialize(Response, model))
+    names = set(getattr(kfp_server_api, model).attribute_map.values())
+    assert set(document) - {"commit_sha", "tag_name"} <= names, (model, set(document) - names)
+    assert read.keys() or not document
+    return document
+
+
+def filtered(items: list[dict[str, Any]], query: dict[str, str]) -> list[dict[str, Any]]:
+    (predicate,) = json.loads(query["filter"])["predicates"]
+    assert predicate["operation"] == 1
+    return [item for item in items if item[predicate["key"]] == predicate["stringValue"]]
+
+
+def uploaded(kind: str, body: bytes) -> str:
+    """The one file of a form."""
+    form = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
+    (part,) = form.iter_parts()
+    content = part.get_content()
+    return content.decode() if isinstance(content, bytes) else str(content)
+
+
+def task(name: str, state: str, seconds: float = 5, **more: Any) -> dict[str, Any]:
+    """A task of a run as KFP 2.17 tells of it: from Argo's nodes."""
+    start = now(-seconds) if state != "PENDING" else "1970-01-01T00:00:00Z"
+    end = "1970-01-01T00:00:00Z" if state in PASSING else now()
+    return {
+        "task_id": str(uuid.uuid4()),
+        "display_name": name,
+        "start_time": start,
+        "end_time": end,
+        "state": state,
+        **more,
+    }
+
+
+@pytest.fixture
+def kfp() -> Iterator[Kfp]:
+    server = Kfp()
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture
+def project(kfp: Kfp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project of one component, used twice, whose cluster is the server; no Docker engine is there to ask."""
+    for name in ("KFP_TOKEN", "KFP_TOKEN_FILE", "KFP_KUBE_CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+    monkeypatch.setenv("KF_TEMPLATE_POLL_SECONDS", "0.05")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    made = Project(tmp_path / "flöw with spaces")
+    made.write("invoke.yaml", SETTINGS + f"kfp_host: {kfp.host}\n")
+    made.write("pyproject.toml", '[project]\nname = "flow"\nversion = "1.2.3"\n')
+    return made
+
+
+def set_up(project: Project, kfp: Kfp, text: str) -> None:
+    project.write("invoke.yaml", SETTINGS + f"kfp_host: {kfp.host}\n" + text)
+
+
+def change(project: Project, number: int) -> None:
+    project.adding_does(f"pass  # {number}")
+
+
+# Deploy
+
+
+def test_a_changed_pipeline_becomes_a_version_and_an_unchanged_one_does_not(kfp: Kfp, project: Project) -> None:
+    first = project.inv("deploy").stdout
+    assert f"on {kfp.host}" in first
+    assert "the images were not looked for in the registry: no Docker engine answers" in first
+    (version,) = kfp.versions
+    assert re.fullmatch(r"1\.2\.3-nogit-[0-9a-f]{8}", version["display_name"])
+    assert f"deployed version {version['display_name']}" in first
+    assert kfp.pipelines[0]["display_name"] == "flow"
+    spec = next(yaml.safe_load_all(kfp.specs[version["pipeline_version_id"]]))
+    assert spec["pipelineInfo"]["name"] == "flow"
+    assert f"unchanged: version {version['display_name']}" in project.inv("deploy").stdout
+    assert len(kfp.versions) == 1
+
+    change(project, 1)
+    project.inv("deploy")
+    change(project, 0)
+    project.adding_does("")
+    project.inv("deploy")
+    assert len(kfp.versions) == 3
+    names = [each["display_name"] for each in kfp.versions]
+    assert len(set(names)) == 3, "what came back is the newest again, under a name of its own"
+    assert "unchanged" in project.inv("deploy").stdout
+
+
+def test_a_version_is_named_for_the_commit(kfp: Kfp, project: Project) -> None:
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
+        subprocess.run([*git, *command], cwd=project.root, check=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], cwd=project.root, capture_output=True, text=True).stdout
+    project.inv("deploy")
+    assert kfp.versions[0]["display_name"].startswith(f"1.2.3-{commit[:7]}-")
+    assert commit.strip() in kfp.versions[0]["description"]
+
+
+def test_two_deploys_at_once(kfp: Kfp, project: Project) -> None:
+    """Somebody else makes the pipeline between the question and the answer."""
+
+    def first_time() -> int | None:
+        if not kfp.pipelines:
+            kfp.pipelines.append({"display_name": "flow", "pipeline_id": "theirs"})
+        return None
+
+    kfp.faults["POST .*/pipelines$"] = first_time
+    project.inv("deploy")
+    assert kfp.versions[0]["pipeline_id"] == "theirs"
+
+
+# Connecting
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (401, "wants a login: give a token in KFP_TOKEN"),
+        (403, "does not let you act in its namespace: check kfp_namespace, and your role there. made to fail with 403"),
+        (404, "has no such thing: made to fail with 404"),
+        (500, "failed (500): made to fail with 500. Try again"),
+        (409, "refused it (409): made to fail with 409"),
+        ("html", "answers with a page instead of the KFP API: it wants a login, or is something else"),
+        ("login", "answers with a page instead of the KFP API: it wants a login, or is something else"),
+        ("drop", "no KFP API answers at http://localhost:"),
+    ],
+)
+@pytest.mark.parametrize("where", ["healthz", "GET .*/pipelines$"])
+def test_a_server_that_refuses_is_said_in_a_sentence(
+    kfp: Kfp, project: Project, where: str, fault: Any, words: str
+) -> None:
+    kfp.faults[where] = fault
+    if where != "healthz":
+        if fault == "html":
+            pytest.skip("the SDK takes a page for an empty answer; the first question finds it out")
+        late = {"drop": "stopped answering", "login": "has no such thing"}
+        words = late.get(fault, words)
+    said = project.inv("deploy", code=1).stderr
+    assert words in said
+    assert len(said.splitlines()) == 1, said
+    kfp.faults.clear()
+    project.inv("deploy")
+
+
+def test_no_server(project: Project, kfp: Kfp) -> None:
+    project.write("invoke.yaml", SETTINGS + "kfp_host: http://localhost:9\n")
+    said = project.inv("deploy", code=1).stderr
+    assert "no KFP API answers at http://localhost:9 (connection refused). Start a cluster: inv cluster.up" in said
+    project.write("invoke.yaml", SETTINGS + "kfp_host: https://kubeflow.invalid\n")
+    assert "Check kfp_host in invoke.yaml, the network" in project.inv("deploy", code=1).stderr
+    project.write("invoke.yaml", SETTINGS + "kfp_host: kubeflow\n")
+    assert "kfp_host 'kubeflow' must be an address, as in http://localhost:8080" in project.inv("deploy", code=1).stderr
+
+
+def test_a_token_from_the_environment_or_a_file(kfp: Kfp, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    kfp.token = "word"
+    assert "wants a login" in project.inv("deploy", code=1).stderr
+    file = project.root / "token"
+    monkeypatch.setenv("KFP_TOKEN_FILE", str(file))
+    assert f"KFP_TOKEN_FILE names {file}, which is no file" in project.inv("deploy", code=1).stderr
+    file.write_text("word\n", encoding="utf-8")
+    project.inv("deploy")
+    monkeypatch.delenv("KFP_TOKEN_FILE")
+    monkeypatch.setenv("KFP_TOKEN", "word")
+    said = project.inv("deploy")
+    assert "word" not in said.stdout + said.stderr
+
+
+def test_a_kubeflow_with_users_wants_a_namespace(kfp: Kfp, project: Project) -> None:
+    kfp.multi_user = True
+    assert "a Kubeflow with users: set kfp_namespace" in project.inv("deploy", code=1).stderr
+    set_up(project, kfp, "kfp_namespace: team\n")
+    assert f"on {kfp.host}, namespace team" in project.inv("deploy").stdout
+    assert kfp.pipelines[0]["namespace"] == "team"
+
+
+def test_a_server_of_another_version_is_a_warning_that_names_both(kfp: Kfp, project: Project) -> None:
+    kfp.version = "2.5.0"
+    assert "warning: the server is KFP 2.5.0, and this project's kfp 2.17.0" in project.inv("deploy").stdout
+
+
+# Run
+
+
+def script(kfp: Kfp, *, fails: bool = False) -> None:
+    inner = task("root-driver", "SUCCEEDED"), task("adding-driver", "SUCCEEDED")
+    done = "FAILED" if fails else "SUCCEEDED"
+    kfp.script = [
+        [],
+        [*inner, task("adding", "RUNNING")],
+        [*inner, task("adding", done, 7), *([] if fails else [task("adding-2", "PENDING")])],
+        [*inner, task("adding", done, 7), *([] if fails else [task("adding-2", "SUCCEEDED", 0)])],
+    ]
+    kfp.end = done
+
+
+def test_a_run_is_followed_to_its_end_and_kept_as_a_record(kfp: Kfp, project: Project) -> None:
+    script(kfp)
+    said = project.inv("run", "--on", "cluster", "--experiment", "trial", "--name", "first", "-p", "n=4").stdout
+    (run,) = kfp.runs
+    assert run["display_name"] == "first"
+    assert run["runtime_config"]["parameters"] == {"n": 4}
+    reference = run["pipeline_version_reference"]
+    assert reference["pipeline_version_id"] == kfp.versions[0]["pipeline_version_id"]
+    assert kfp.experiments[0]["display_name"] == "trial"
+    assert f"{kfp.host}/#/runs/details/{run['run_id']}" in said
+    lines = [line.split() for line in said.splitlines() if line.startswith("  adding")]
+    assert lines == [
+        ["adding", "running"],
+        ["adding", "succeeded", "7.0", "s"],
+        ["adding-2", "pending"],
+        ["adding-2", "cached", "0.0", "s"],
+    ]
+    record = project.record()
+    assert (record["engine"], record["status"], record["remote"]["run_id"]) == ("cluster", "succeeded", run["run_id"])
+    assert record["images"]["adding"].startswith("localhost:5001/flow/adding:")
+    listed = project.inv("runs").stdout
+    assert re.search(r"cluster +succeeded .* 1/2", listed)
+    assert run["run_id"] in project.inv("runs.show", "latest").stdout
+
+
+def test_without_cache_every_task_of_the_run_has_it_off(kfp: Kfp, project: Project) -> None:
+    pipeline = (project.root / "pipeline.py").read_text(encoding="utf-8")
+    loop = pipeline + "    with dsl.ParallelFor([1, 2]) as item:\n        add(a=item)\n"
+    project.write("pipeline.py", loop)
+    project.inv("run", "--on", "cluster", "--no-cache", "--detach")
+    (run,) = kfp.runs
+    assert "pipeline_version_reference" not in run
+    spec = run["pipeline_spec"]
+    dags = [spec["root"]["dag"], *(part["dag"] for part in spec["components"].values() if "dag" in part)]
+    tasks = [task for dag in dags for task in dag["tasks"].values()]
+    assert len(tasks) == 4
+    assert not any(task.get("cachingOptions", {}).get("enableCache") for task in tasks)
+
+
+def test_a_failed_run_ends_the_command_and_names_the_step(kfp: Kfp, project: Project) -> None:
+    script(kfp, fails=True)
+    result = project.inv("run", "--on", "cluster", code=1)
+    assert "failed. adding: failed" in result.stderr
+    states = [(step["name"], step["status"]) for step in project.runs()[0]["steps"]]
+    assert states == [("adding", "failed"), ("adding-2", "skipped")]
+
+
+def test_a_detached_run_goes_on_and_can_be_watched(kfp: Kfp, project: Project) -> None:
+    script(kfp)
+    said = project.inv("run", "--on", "cluster", "--detach").stdout
+    match = re.search(r"watch it: inv runs\.watch (\S+)", said)
+    assert match
+    assert project.runs()[0]["status"] == "running", "`inv runs` asks the server"
+    assert "adding-2        cached" in project.inv("runs.watch", match[1]).stdout
+    project.inv("run")
+    assert "was on host" in project.inv("runs.watch", "latest", code=1).stderr
+
+
+def test_a_dropped_connection_is_said_once_and_the_watch_goes_on(kfp: Kfp, project: Project) -> None:
+    script(kfp)
+    drops = iter(["drop"] * 6 + [500] * 2)
+    kfp.faults["GET .*/runs/"] = lambda: next(drops, None)
+    said = project.inv("run", "--on", "cluster").stdout
+    assert said.count("Trying again") == 1
+    assert project.runs()[0]["status"] == "succeeded"
+
+
+def test_ctrl_c_leaves_the_run_and_says_how_to_come_back(kfp: Kfp, project: Project) -> None:
+    kfp.script = [[task("adding", "RUNNING")]] * 10_000
+    process = project.start("run", "--on", "cluster", start_new_session=True)
+    wait_for(lambda: any("/runs/" in line for line in kfp.asked))
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, out + err
+    assert "the run goes on: " in err and "come back to it with: inv runs.watch " in err
+    assert "Traceback" not in out + err
+    assert not any(":terminate" in line for line in kfp.asked)
+    kfp.script = []
+    assert project.runs()[0]["status"] == "succeeded"
+
+
+def test_a_local_file_as_the_source_is_refused_before_anything_happens(kfp: Kfp, project: Project) -> None:
+    pipeline = (project.root / "pipeline.py").read_text(encoding="utf-8")
+    pipeline = pipeline.replace("n: int = 3", 'n: int = 3, source: str = "data.csv", source_fingerprint: str = ""')
+    project.write("pipeline.py", pipeline)
+    said = project.inv("run", "--on", "cluster", code=1).stderr
+    assert "source is 'data.csv', a file of this machine, which a cluster does not see" in said
+    assert kfp.asked == []
+
+
+def test_options_for_a_cluster_are_refused_elsewhere(project: Project) -> None:
+    assert "are for runs on a cluster" in project.inv("run", "--detach", code=1).stderr
+
+
+def test_runs_that_others_started_are_listed_where_the_server_is_asked(kfp: Kfp, project: Project) -> None:
+    project.inv("deploy")
+    tasks = [task("adding-driver", "SUCCEEDED"), task("adding", "SUCCEEDED", 4), task("root", "SUCCEEDED")]
+    kfp.end = "SUCCEEDED"
+    theirs = {"run_id": "11112222-3333", "display_name": "nightly", "created_at": now(-60), "state": "SUCCEEDED"}
+    kfp.runs.append({**theirs, "run_details": {"task_details": tasks}})
+    assert project.runs() == []
+    assert re.search(r"kfp-11112222 +cluster +succeeded", project.inv("runs", "--on", "cluster").stdout)
+    assert [step["name"] for step in project.runs()[0]["steps"]] == ["adding"]
+    kfp.shutdown()
+    kfp.server_close()
+    assert "kfp-11112222" in project.inv("runs").stdout, "what is over needs no server"
+
+
+# What kubectl tells of a run
+
+
+KUBECTL = """\
+#!{python}
+import json, sys
+arguments = sys.argv[1:]
+if arguments[:2] == ["config", "get-contexts"]:
+    print("kind-flow")
+elif "pods" in arguments:
+    assert arguments[arguments.index("-l") + 1].startswith("pipeline/runid=")
+    assert arguments[:4] == ["--context", "kind-flow", "--namespace", "kubeflow"]
+    print(open({pods!r}).read())
+elif "logs" in arguments:
+    print("reading\\nerror: too few rows")
+"""
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], None]:
+    """A kubectl that knows the kind cluster, and one pod of the step `adding` with the status that is given."""
+    pods = tmp_path / "pods.json"
+    program = tmp_path / "bin" / "kubectl"
+    program.parent.mkdir()
+    program.write_text(KUBECTL.format(python=sys.executable, pods=str(pods)), encoding="utf-8")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(program.parent), os.environ["PATH"]]))
+
+    def pod(status: dict[str, Any]) -> None:
+        notes = {"workflows.argoproj.io/node-name": "flow-x1.root.adding.executor"}
+        metadata = {"name": "flow-x1-system-container-impl-1", "annotations": notes}
+        pods.write_text(json.dumps({"items": [{"metadata": metadata, "status": status}]}), encoding="utf-8")
+
+    pod({})
+    return pod
+
+
+WAITING = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "localhost:5001/flow/adding:1"'}
+STUCK: dict[str, tuple[dict[str, Any], str]] = {
+    "an image that cannot be pulled": (
+        {"containerStatuses": [{"state": {"waiting": WAITING}}]},
+        "adding cannot start: ImagePullBackOff: Back-off pulling image",
+    ),
+    "a pod that fits on no node": (
+        {"conditions": [{"reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient memory."}]},
+        "adding cannot start: no node takes it: 0/1 nodes are available: 1 Insufficient memory.",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", STUCK)
+def test_a_step_that_cannot_start_ends_the_watch(
+    kfp: Kfp, project: Project, kubectl: Callable[[dict[str, Any]], None], kind: str
+) -> None:
+    status, words = STUCK[kind]
+    kubectl(status)
+    kfp.script = [[task("adding", "RUNNING")]] * 10_000
+    start = time.monotonic()
+    said = project.inv("run", "--on", "cluster", code=1).stderr
+    assert words in said
+    assert time.monotonic() - start < 30
+    assert "inv runs.watch" in said
+
+
+def test_the_log_of_a_failed_step_is_fetched(
+    kfp: Kfp, project: Project, kubectl: Callable[[dict[str, Any]], None]
+) -> None:
+    script(kfp, fails=True)
+    said = project.inv("run", "--on", "cluster", code=1).stderr
+    assert "adding: error: too few rows" in said
+    assert "reading" in project.inv("runs.logs", "latest", "adding").stdout
+
+
+# Schedules
+
+
+def test_recurring_runs_are_made_equal_to_the_settings(kfp: Kfp, project: Project) -> None:
+    assert "no schedules" in project.inv("schedule").stdout
+    kfp.recurring.append({"display_name": "theirs", "recurring_run_id": "1", "description": "not ours"})
+    set_up(project, kfp, "schedules: {nightly: {cron: '0 3 * * *', parameters: {n: 5}}, often: {every: 6h}}\n")
+    assert "has no version of flow yet: inv deploy" in project.inv("schedule", code=1).stderr
+    project.inv("deploy")
+    planned = project.inv("schedule", "--dry-run").stdout
+    assert re.search(r"nightly +create +cron 0 0 3 \* \* \*, version 1\.2\.3-nogit-", planned)
+    assert "nothing was changed: this was a dry run" in planned
+    assert len(kfp.recurring) == 1
+    project.inv("schedule")
+    ours = {each["display_name"]: each for each in kfp.recurring if each["display_name"] != "theirs"}
+    nightly, often = ours["flow--nightly"], ours["flow--often"]
+    assert nightly["trigger"] == {"cron_schedule": {"cron": "0 0 3 * * *"}}
+    assert often["trigger"] == {"periodic_schedule": {"interval_second": 21600}}
+    assert nightly["no_catchup"] is True and nightly["max_concurrency"] == 1
+    assert nightly["runtime_config"]["parameters"] == {"n": 5}
+    newest = kfp.versions[0]["pipeline_version_id"]
+    assert nightly["pipeline_version_reference"]["pipeline_version_id"] == newest
+    before = json.dumps(kfp.recurring)
+    assert project.inv("schedule").stdout.count("up to date") == 2
+    assert json.dumps(kfp.recurring) == before
+
+    change(project, 1)
+    project.inv("deploy")
+    set_up(project, kfp, "schedules: {nightly: {cron: '0 3 * * *', parameters: {n: 5}, enabled: false}}\n")
+    said = project.inv("schedule").stdout
+    assert re.search(r"nightly +replace", said) and re.search(r"often +delete", said)
+    found = {each["display_name"]: each for each in kfp.recurring}
+    assert set(found) == {"theirs", "flow--nightly"}
+    assert found["flow--nightly"]["status"] == "DISABLED"
+    newest = kfp.versions[0]["pipeline_version_id"]
+    assert found["flow--nightly"]["pipeline_version_reference"]["pipeline_version_id"] == newest
+
+
+def test_a_schedule_reads_its_source_anew_each_time(kfp: Kfp, project: Project) -> None:
+    pipeline = (project.root / "pipeline.py").read_text(encoding="utf-8")
+    pipeline = pipeline.replace("n: int = 3", 'n: int = 3, source: str = "s3://b/a.csv", source_fingerprint: str = ""')
+    project.write("pipeline.py", pipeline)
+    set_up(project, kfp, "schedules: {nightly: {cron: '0 3 * * *'}}\n")
+    project.inv("deploy")
+    project.inv("schedule")
+    assert kfp.recurring[0]["runtime_config"]["parameters"] == {"source_fingerprint": "[[CurrentTime]]"}
+
+
+WRONG = {
+    "neither": ("{nightly: {parameters: {n: 1}}}", "nightly takes either cron or every"),
+    "both": ("{nightly: {cron: '0 3 * * *', every: 1h}}", "nightly takes either cron or every"),
+    "a cron of four": ("{nightly: {cron: '0 3 * *'}}", "cron takes 5 fields, or 6 with seconds first"),
+    "no time": ("{nightly: {every: soon}}", "every takes a time, as in 90s, 30m, 6h or 1d, not 'soon'"),
+    "an unknown word": (
+        "{nightly: {cron: '0 3 * * *', weekday: 1}}",
+        "takes cron or every, and parameters and enabled",
+    ),
+    "an unknown parameter": (
+        "{nightly: {every: 1h, parameters: {m: 1}}}",
+        "invoke.yaml: schedules: nightly: the pipeline has no parameter 'm'. It takes: n (int)",
+    ),
+    "a parameter of another type": ("{nightly: {every: 1h, parameters: {n: many}}}", "'n' takes a value of type int"),
+    "a name": ("{Every night: {every: 1h}}", "name it with lower-case letters"),
+    "a flag": ("{nightly: {every: 1h, enabled: perhaps}}", "enabled takes true or false"),
+}
+
+
+@pytest.mark.parametrize("slip", WRONG)
+def test_a_slip_in_a_schedule_is_said_and_nothing_is_asked(kfp: Kfp, project: Project, slip: str) -> None:
+    text, words = WRONG[slip]
+    set_up(project, kfp, f"schedules: {text}\n")
+    assert words in project.inv("schedule", code=1).stderr
+    assert kfp.asked == []
