@@ -366,10 +366,73 @@ def prune(c: Context, runs: str = "", all: bool = False, yes: bool = False) -> N
     say(f"freed; {containers.bytes_text(after)} are free now, {containers.bytes_text(max(0, after - before))} more")
 
 
-@task(help={"for_": "what to check for: host or docker"})
+def _sure(question: str, yes: bool) -> None:
+    """Ask before something is lost. Raises `Exit` on a no, and where there is no terminal to ask on."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise fail(f"{question} There is no terminal to ask on: say it with --yes.")
+    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        raise Exit("nothing was done", code=1)
+
+
+@task
+def up(c: Context) -> None:
+    """Make a Kubeflow cluster on this machine with kind, or go on making it."""
+    from . import cluster
+
+    cluster.up(project.settings(c), say)
+
+
+@task
+def status(c: Context) -> None:
+    """Show what the cluster is at; the exit code says whether all of it is ready."""
+    from . import cluster
+
+    if not cluster.status(project.settings(c), say):
+        raise Exit(code=1)
+
+
+@task(help={"open": "open the browser"})
+def ui(c: Context, open: bool = True) -> None:
+    """Show the address of the Kubeflow Pipelines UI, and open it."""
+    from . import cluster
+
+    cluster.show_ui(project.settings(c), say, open)
+
+
+@task(help={"context": "kubectl's context; without, the current one", "port": "of this machine"})
+def proxy(c: Context, context: str = "", port: int = 8080) -> None:
+    """Reach the UI and API of any cluster that kubectl reaches, privately."""
+    from . import cluster
+
+    cluster.proxy(project.settings(c), say, context, port)
+
+
+@task(help={"yes": "do not ask", "registry": "the local registry and its images too"})
+def down(c: Context, yes: bool = False, registry: bool = False) -> None:
+    """Delete the cluster that cluster.up made."""
+    from . import cluster
+
+    config = project.settings(c)
+    if cluster.exists(config):
+        _sure(f"This deletes the cluster {cluster.name(config)} with its runs and artifacts.", yes)
+    cluster.down(config, say, registry)
+
+
+@task(help={"yes": "do not ask"})
+def reset(c: Context, yes: bool = False) -> None:
+    """Delete Kubeflow Pipelines with its data from the cluster, and install it again."""
+    from . import cluster
+
+    _sure("This deletes all runs, pipelines and artifacts of the cluster.", yes)
+    cluster.reset(project.settings(c), say)
+
+
+@task(help={"for_": "what to check for: host, docker or cluster"})
 def doctor(c: Context, for_: str = "host") -> None:
     """Check that this machine has what the project needs."""
-    _check_engine(for_, ("host", "docker"))
+    _check_engine(for_)
     from .upkeep import host_problems
 
     problems, ready = host_problems(), "inv run"
@@ -380,6 +443,11 @@ def doctor(c: Context, for_: str = "host") -> None:
         problems, ready = problems + found, "inv build, inv run --on docker"
         for line in slow:
             say(f"  slow     {line}")
+    if for_ == "cluster":
+        from .cluster import problems as cluster_problems
+
+        found, doubts = cluster_problems(project.settings(c))
+        problems, ready = problems + found + doubts, "inv cluster.up"
     for problem in problems:
         say(f"  problem  {problem}")
     if problems:
@@ -444,5 +512,6 @@ def new(c: Context, name: str) -> None:
 
 ns = Collection(run, step, build, push, compile, deploy, schedule, doctor, disk, prune, lint, audit, test, lock)
 ns.add_collection(Collection("runs", runs_list, show, logs, watch))
+ns.add_collection(Collection("cluster", up, status, ui, proxy, down, reset))
 ns.add_collection(Collection("data", adopt))
 ns.add_collection(Collection("component", new))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from . import project, remote, runs
+from . import cluster, project, remote, runs
 from .project import Settings, fail
 from .remote import Api
 from .runs import Run, Step
@@ -237,7 +237,7 @@ class Kubectl:
     def of(cls, config: Settings, run: Run) -> "Kubectl | None":
         """For this project's kind cluster, or the context that KFP_KUBE_CONTEXT names: no other may be the run's."""
         local = re.match(r"https?://(localhost|127\.0\.0\.1)\b", run.remote.get("host", ""))
-        context = os.environ.get("KFP_KUBE_CONTEXT") or (f"kind-{config.project}" if local else "")
+        context = os.environ.get("KFP_KUBE_CONTEXT") or (cluster.context(config) if local else "")
         try:
             known = subprocess.run(["kubectl", "config", "get-contexts", "-o", "name"], capture_output=True, text=True)
         except OSError:
