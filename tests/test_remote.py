@@ -41,6 +41,7 @@ class Kfp(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Routes)
         self.host = f"http://localhost:{self.server_address[1]}"
         self.version, self.multi_user, self.token = "2.17.0", False, ""
+        self.ui: dict[str, Any] = {}  # what the UI's server says of its health, where it stands in front
         self.pipelines: list[dict[str, Any]] = []
         self.versions: list[dict[str, Any]] = []
         self.specs: dict[str, str] = {}
@@ -107,6 +108,8 @@ class Routes(http.server.BaseHTTPRequestHandler):
 
     def _answer(self, path: str, query: dict[str, str], body: bytes) -> Any:
         server, get = self.server, self.command == "GET"
+        if path == "/healthz" and server.ui:
+            return server.ui
         if path == "/healthz":
             about = {"commit_sha": "1", "tag_name": server.version, "multi_user": server.multi_user}
             return checked("V2beta1GetHealthzResponse", about)
@@ -361,6 +364,14 @@ def test_a_kubeflow_with_users_wants_a_namespace(kfp: Kfp, project: Project) -> 
 def test_a_server_of_another_version_is_a_warning_that_names_both(kfp: Kfp, project: Project) -> None:
     kfp.version = "2.5.0"
     assert "warning: the server is KFP 2.5.0, and this project's kfp 2.17.0" in project.inv("deploy").stdout
+
+
+def test_the_ui_hands_on_the_api_and_says_its_health_in_other_words(kfp: Kfp, project: Project) -> None:
+    kfp.ui = {"apiServerReady": True, "apiServerTagName": "2.5.0", "multi_user": False, "frontendTagName": "2.5.0"}
+    assert "warning: the server is KFP 2.5.0" in project.inv("deploy").stdout
+    kfp.ui = {"apiServerReady": False, "frontendTagName": "2.17.0"}
+    said = project.inv("deploy", code=1).stderr
+    assert f"the UI answers at {kfp.host}, but the API server behind it does not: inv cluster.status" in said
 
 
 # Run

@@ -57,7 +57,7 @@ def connect(config: Settings, say: Say) -> Api:
     from kfp.client import Client
     from kfp.client.set_volume_credentials import ServiceAccountTokenVolumeCredentials
 
-    server = str(health.get("tag_name", ""))
+    server = str(health.get("tag_name") or health.get("apiServerTagName") or "")
     if re.match(r"\d", server) and server.split(".")[:2] != kfp.__version__.split(".")[:2]:
         say(f"warning: the server is KFP {server}, and this project's kfp {kfp.__version__}; what is new may not work")
     Client._LOCAL_KFP_CONTEXT = ""  # a file in the home, which would put another namespace in place of ours
@@ -87,7 +87,10 @@ def _authorities() -> str | None:
 
 
 def _health(host: str, config: Settings) -> dict[str, Any]:
-    """What the server says of itself. Asked here and not by the SDK, which tries for half a minute and says little."""
+    """What the server says of itself: KFP's API server, or the UI's, which hands on all of the API and says it otherwise.
+
+    Asked here and not by the SDK, which tries for half a minute and says little.
+    """
     import requests
 
     token, file = os.environ.get("KFP_TOKEN"), _token_file()
@@ -103,10 +106,12 @@ def _health(host: str, config: Settings) -> dict[str, Any]:
         raise fail(_refusal(answer.status_code, answer.text, host, config.kfp_namespace))
     try:
         found = answer.json()
-        if isinstance(found, dict):
-            return found
     except ValueError:
-        pass
+        found = None
+    if isinstance(found, dict):
+        if found.get("apiServerReady") is False:
+            raise fail(f"the UI answers at {host}, but the API server behind it does not: inv cluster.status")
+        return found
     raise fail(_refusal(302, "", host, config.kfp_namespace))
 
 
