@@ -87,7 +87,7 @@ def _authorities() -> str | None:
 
 
 def _health(host: str, config: Settings) -> dict[str, Any]:
-    """What the server says of itself: KFP's API server, or the UI's, which hands on all of the API and says it otherwise.
+    """What the server says of itself: KFP's API server, or that of the UI, which hands on the API.
 
     Asked here and not by the SDK, which tries for half a minute and says little.
     """
