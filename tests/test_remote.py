@@ -23,7 +23,10 @@ import kfp_server_api  # type: ignore[import-untyped]
 import pytest
 import yaml
 
+from conftest import needs_engine
+from test_docker import DockerProject
 from test_engine import SETTINGS, Project, wait_for
+from test_images import needs_registry
 
 PASSING = {"PENDING", "RUNNING"}
 
@@ -271,6 +274,29 @@ def test_a_changed_pipeline_becomes_a_version_and_an_unchanged_one_does_not(kfp:
     names = [each["display_name"] for each in kfp.versions]
     assert len(set(names)) == 3, "what came back is the newest again, under a name of its own"
     assert "unchanged" in project.inv("deploy").stdout
+
+
+@needs_engine
+@needs_registry
+def test_images_that_the_registry_lacks_are_found_before_anything_is_uploaded(
+    kfp: Kfp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = DockerProject(tmp_path / "images")
+    monkeypatch.setenv("INVOKE_KFP_HOST", kfp.host)
+    monkeypatch.setenv("KF_TEMPLATE_POLL_SECONDS", "0.05")
+    try:
+        for command in (["deploy"], ["run", "--on", "cluster"]):
+            said = project.inv(*command, code=1).stderr
+            assert "the registry does not hold the images of: adding. Push them: inv push" in said
+        assert kfp.versions == []
+        project.inv("push")
+        project.inv("deploy")
+        script(kfp)
+        project.inv("run", "--on", "cluster")
+        project.write("invoke.yaml", (project.root / "invoke.yaml").read_text().replace("5001", "5999"))
+        assert "the registry localhost:5999 does not answer" in project.inv("deploy", code=1).stderr
+    finally:
+        project.remove()
 
 
 def test_a_version_is_named_for_the_commit(kfp: Kfp, project: Project) -> None:

@@ -515,3 +515,5 @@ ns.add_collection(Collection("runs", runs_list, show, logs, watch))
 ns.add_collection(Collection("cluster", up, status, ui, proxy, down, reset))
 ns.add_collection(Collection("data", adopt))
 ns.add_collection(Collection("component", new))
+# A variable such as INVOKE_KFP_HOST counts only for a setting that is there, so those that may be left out are.
+ns.configure({name: project.Settings.__dataclass_fields__[name].default for name in project.OPTIONAL})

@@ -217,6 +217,7 @@ def deploy(api: Api, spec: "PipelineSpec", platform: "PlatformSpec", config: Set
 
     Raises `Exit` where an image of it is not in its registry.
     """
+    check_images(spec, say)
     package = project.write_compiled(spec, platform, config)[0]
     digest = hashlib.sha256(package.read_bytes()).hexdigest()[:8]
     with spoken(api.host, api.namespace):
@@ -225,7 +226,6 @@ def deploy(api: Api, spec: "PipelineSpec", platform: "PlatformSpec", config: Set
         if known and (match := HASH.search(known[0].name)) and match[1] == digest:
             say(f"unchanged: version {known[0].name}")
             return known[0]
-        check_images(spec, say)
         name = _version_name(digest, {version.name for version in known})
         uploaded = api.client.pipeline_uploads.upload_pipeline_version(
             str(package), name=name, pipelineid=pipeline_id, description=_description()
