@@ -1,6 +1,7 @@
 """The commands of the project: `inv --list`. Heavy imports are inside the tasks, so that the list is quick."""
 
-import os
+import importlib
+import importlib.util
 import sys
 from typing import Any
 
@@ -11,7 +12,7 @@ from invoke.parser.parser import ParseMachine
 from invoke.tasks import task
 
 from . import project, runs
-from .project import ROOT, fail
+from .project import ROOT, fail, say, sure
 
 project.check_settings_file()
 
@@ -30,14 +31,6 @@ def _handle_rest(self: Any, token: str) -> None:
 
 
 ParseMachine.handle = _handle_rest  # type: ignore[method-assign]
-
-
-def say(text: str = "") -> None:
-    """Print to the real standard output, at once, even while kfp's own is redirected."""
-    try:
-        print(text, file=sys.__stdout__, flush=True)
-    except BrokenPipeError:  # nobody reads any more, as in `inv runs | head`: what is under way goes on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _finish(run: runs.Run) -> None:
@@ -366,16 +359,6 @@ def prune(c: Context, runs: str = "", all: bool = False, yes: bool = False) -> N
     say(f"freed; {containers.bytes_text(after)} are free now, {containers.bytes_text(max(0, after - before))} more")
 
 
-def _sure(question: str, yes: bool) -> None:
-    """Ask before something is lost. Raises `Exit` on a no, and where there is no terminal to ask on."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise fail(f"{question} There is no terminal to ask on: say it with --yes.")
-    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
-        raise Exit("nothing was done", code=1)
-
-
 @task
 def up(c: Context) -> None:
     """Make a Kubeflow cluster on this machine with kind, or go on making it."""
@@ -416,7 +399,7 @@ def down(c: Context, yes: bool = False, registry: bool = False) -> None:
 
     config = project.settings(c)
     if cluster.exists(config):
-        _sure(f"This deletes the cluster {cluster.name(config)} with its runs and artifacts.", yes)
+        sure(f"This deletes the cluster {cluster.name(config)} with its runs and artifacts.", yes)
     cluster.down(config, say, registry)
 
 
@@ -425,14 +408,14 @@ def reset(c: Context, yes: bool = False) -> None:
     """Delete Kubeflow Pipelines with its data from the cluster, and install it again."""
     from . import cluster
 
-    _sure("This deletes all runs, pipelines and artifacts of the cluster.", yes)
+    sure("This deletes all runs, pipelines and artifacts of the cluster.", yes)
     cluster.reset(project.settings(c), say)
 
 
-@task(help={"for_": "what to check for: host, docker or cluster"})
+@task(help={"for_": "what to check for: host, docker, cluster or aks"})
 def doctor(c: Context, for_: str = "host") -> None:
     """Check that this machine has what the project needs."""
-    _check_engine(for_)
+    _check_engine(for_, ("host", "docker", "cluster", *(["aks"] if AKS else [])))
     from .upkeep import host_problems
 
     problems, ready = host_problems(), "inv run"
@@ -448,6 +431,8 @@ def doctor(c: Context, for_: str = "host") -> None:
 
         found, doubts = cluster_problems(project.settings(c))
         problems, ready = problems + found + doubts, "inv cluster.up"
+    if for_ == "aks" and AKS:
+        problems, ready = problems + AKS.problems(), "inv aks.up"
     for problem in problems:
         say(f"  problem  {problem}")
     if problems:
@@ -510,9 +495,15 @@ def new(c: Context, name: str) -> None:
     new_component(name, say)
 
 
+AKS: Any = None
+if importlib.util.find_spec("tasks.aks"):  # only where Azure was chosen
+    AKS = importlib.import_module("tasks.aks")
+
 ns = Collection(run, step, build, push, compile, deploy, schedule, doctor, disk, prune, lint, audit, test, lock)
 ns.add_collection(Collection("runs", runs_list, show, logs, watch))
 ns.add_collection(Collection("cluster", up, status, ui, proxy, down, reset))
+if AKS:
+    ns.add_collection(Collection("aks", AKS.up, AKS.status, AKS.credentials, AKS.down))
 ns.add_collection(Collection("data", adopt))
 ns.add_collection(Collection("component", new))
 # A variable such as INVOKE_KFP_HOST counts only for a setting that is there, so those that may be left out are.

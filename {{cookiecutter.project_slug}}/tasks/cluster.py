@@ -67,7 +67,7 @@ def _node(config: Settings) -> str:
 # Tools
 
 
-def _run(*command: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+def run(*command: str, **options: Any) -> "subprocess.CompletedProcess[str]":
     try:
         return subprocess.run(
             command, capture_output=True, text=True, encoding="utf-8", errors="replace", cwd=ROOT, **options
@@ -78,11 +78,12 @@ def _run(*command: str, **options: Any) -> "subprocess.CompletedProcess[str]":
         return subprocess.CompletedProcess(command, 124, "", f"{command[0]} did not answer in time")
 
 
-def _kubectl(config: Settings, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
-    return _run("kubectl", "--context", context(config), *arguments, **{"timeout": 300, **options})
+def kubectl(where: str, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """Run kubectl in the context `where`."""
+    return run("kubectl", "--context", where, *arguments, **{"timeout": 300, **options})
 
 
-def _last(result: "subprocess.CompletedProcess[str]") -> str:
+def last_line(result: "subprocess.CompletedProcess[str]") -> str:
     """The line of a tool's words that says most: the last error, or the last line."""
     lines = [line.strip() for line in (result.stderr + result.stdout).splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
@@ -90,12 +91,12 @@ def _last(result: "subprocess.CompletedProcess[str]") -> str:
 
 
 def exists(config: Settings) -> bool:
-    return name(config) in _run("kind", "get", "clusters").stdout.split()
+    return name(config) in run("kind", "get", "clusters").stdout.split()
 
 
 def check_owner(config: Settings) -> None:
     """Raises `Exit` where the cluster of this name was made for another folder."""
-    copied = _run("docker", "cp", f"{_node(config)}:{OWNER}", "-")  # as a tar archive; of a node that is stopped too
+    copied = run("docker", "cp", f"{_node(config)}:{OWNER}", "-")  # as a tar archive; of a node that is stopped too
     folder = copied.stdout[512:].split("\0")[0] if copied.returncode == 0 else ""
     if folder != str(ROOT):
         raise fail(
@@ -146,7 +147,7 @@ def impossible(config: Settings) -> list[str]:
             found.append(f"{tool} is not installed: {hint}")
     if found:
         return found
-    version = re.search(r"v0\.(\d+)", _run("kind", "version").stdout)
+    version = re.search(r"v0\.(\d+)", run("kind", "version").stdout)
     if version and int(version[1]) < 27:
         found.append(f"kind is {version[0]}, and 0.27 or later is needed, for the registry: {hints['kind']}")
     if not exists(config):
@@ -200,11 +201,11 @@ def _skew(config: Settings) -> list[str]:
     if not shutil.which("kubectl"):
         return []
     try:
-        known = json.loads(_run("kubectl", "version", "--client", "-o", "json").stdout)
+        known = json.loads(run("kubectl", "version", "--client", "-o", "json").stdout)
         own = int(known["clientVersion"]["minor"].rstrip("+"))
     except (ValueError, KeyError):
         return []
-    found = _kubectl(config, "version", "-o", "json", "--request-timeout", "5s", timeout=10)
+    found = kubectl(context(config), "version", "-o", "json", "--request-timeout", "5s", timeout=10)
     with contextlib.suppress(ValueError, KeyError):
         server = int(json.loads(found.stdout)["serverVersion"]["minor"].rstrip("+"))
         if abs(own - server) > 1:
@@ -231,8 +232,8 @@ def up(config: Settings, say: Say) -> None:
         else:
             _create(config, port, say)
         _wire_registry(config)
-        _install(config, say)
-        _wait(config, say)
+        install(config, context(config), OVERLAY, say)
+        wait(context(config), say, "inv cluster.up")
     except KeyboardInterrupt:
         raise Exit("stopped; run inv cluster.up again: it goes on where it was.", code=130) from None
     say(f"Kubeflow Pipelines {config.kfp_version}: {config.kfp_host}")
@@ -255,13 +256,13 @@ def _registry(config: Settings, say: Say) -> None:
         say(f"  registry  localhost:{port}")
         return
     mirror = f"{config.image_mirror.rstrip('/')}/" if config.image_mirror else ""
-    started = _run("docker", "start", REGISTRY)
+    started = run("docker", "start", REGISTRY)
     if started.returncode:
         published = ["--publish", f"127.0.0.1:{port}:5000", "--volume", f"{REGISTRY}:/var/lib/registry"]
         image = f"{mirror}registry:3"
-        started = _run("docker", "run", "--detach", "--restart", "always", "--name", REGISTRY, *published, image)
+        started = run("docker", "run", "--detach", "--restart", "always", "--name", REGISTRY, *published, image)
     if started.returncode:
-        raise fail(f"the local registry does not start: {_last(started)}")
+        raise fail(f"the local registry does not start: {last_line(started)}")
     for _ in range(60):
         if _answers(port):
             say(f"  registry  localhost:{port}, in the container {REGISTRY}")
@@ -295,15 +296,15 @@ def _create(config: Settings, port: int, say: Say) -> None:
     write(file, kind_config(config, port))
     say(f"  kind      making the cluster {name(config)} (a minute or two; the first time, its image is fetched)")
     try:
-        made = _run("kind", "create", "cluster", "--config", str(file), "--wait", "180s")
+        made = run("kind", "create", "cluster", "--config", str(file), "--wait", "180s")
     except KeyboardInterrupt:
-        _run("kind", "delete", "cluster", "--name", name(config))
+        run("kind", "delete", "cluster", "--name", name(config))
         raise
     if made.returncode:
-        _run("kind", "delete", "cluster", "--name", name(config))  # kind itself leaves some of it behind
-        raise fail(f"kind could not make the cluster: {_last(made)}\n{_create_hint(made.stderr)}".rstrip())
+        run("kind", "delete", "cluster", "--name", name(config))  # kind itself leaves some of it behind
+        raise fail(f"kind could not make the cluster: {last_line(made)}\n{_create_hint(made.stderr)}".rstrip())
     write(STAGE / "folder", str(ROOT))
-    _run("docker", "cp", str(STAGE / "folder"), f"{_node(config)}:{OWNER}")
+    run("docker", "cp", str(STAGE / "folder"), f"{_node(config)}:{OWNER}")
 
 
 def _create_hint(words: str) -> str:
@@ -319,12 +320,12 @@ def _create_hint(words: str) -> str:
 
 def _wake(config: Settings, say: Say) -> None:
     """Start the node of a cluster that was stopped, as after a restart of the machine, and wait for its API."""
-    node = _node(config)
-    if _run("docker", "inspect", "--format", "{{.State.Running}}", node).stdout.strip() == "false":
+    node, where = _node(config), context(config)
+    if run("docker", "inspect", "--format", "{{.State.Running}}", node).stdout.strip() == "false":
         say("  kind      starting the cluster's node")
-        _run("docker", "start", node)
+        run("docker", "start", node)
     for _ in range(60):
-        if _kubectl(config, "get", "--raw", "/readyz", "--request-timeout", "5s").returncode == 0:
+        if kubectl(where, "get", "--raw", "/readyz", "--request-timeout", "5s").returncode == 0:
             return
         time.sleep(2)
     raise fail(f"the cluster {name(config)} does not answer: docker logs {node}; or start over: inv cluster.down")
@@ -335,69 +336,69 @@ def _wire_registry(config: Settings) -> None:
     port = _local_registry(config)
     if port is None:
         return
-    found = _run("docker", "ps", "--filter", f"publish={port}", "--format", "{{.Names}}").stdout.split()
+    found = run("docker", "ps", "--filter", f"publish={port}", "--format", "{{.Names}}").stdout.split()
     if found:
-        _run("docker", "network", "connect", "kind", found[0])  # says so where it is connected already
+        run("docker", "network", "connect", "kind", found[0])  # says so where it is connected already
         server = f"http://{found[0]}:5000"
     else:  # no container: a program of this machine, which the node sees at its gateway
         form = "{{range .IPAM.Config}}{{.Gateway}} {{end}}"
-        gateways = _run("docker", "network", "inspect", "kind", "--format", form).stdout.split()
+        gateways = run("docker", "network", "inspect", "kind", "--format", form).stdout.split()
         server = f"http://{next((each for each in gateways if '.' in each), '172.18.0.1')}:{port}"
     folder = f"/etc/containerd/certs.d/localhost:{port}"
     script = f"mkdir -p {folder} && printf '[host.\"%s\"]\\n' {server} > {folder}/hosts.toml"
-    wired = _run("docker", "exec", _node(config), "sh", "-c", script)
+    wired = run("docker", "exec", _node(config), "sh", "-c", script)
     if wired.returncode:
-        raise fail(f"the cluster's node does not take the registry's address: {_last(wired)}")
+        raise fail(f"the cluster's node does not take the registry's address: {last_line(wired)}")
     about = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "local-registry-hosting", "namespace": "kube-public"},
         "data": {"localRegistryHosting.v1": f'host: "localhost:{port}"\n'},
     }
-    _apply(config, "-f", "-", input=json.dumps(about))
+    apply(context(config), "-f", "-", input=json.dumps(about))
 
 
-def _apply(config: Settings, *what: str, **options: Any) -> None:
+def apply(where: str, *what: str, **options: Any) -> None:
     """Apply on the server's side, because some of the definitions are too large for kubectl's own way."""
-    applied = _kubectl(config, "apply", "--server-side", "--force-conflicts", *what, **options)
+    applied = kubectl(where, "apply", "--server-side", "--force-conflicts", *what, **options)
     if applied.returncode:
         hint = ""
         if "github.com" in applied.stderr:
             hint = "\nwithout GitHub: set kfp_manifests in invoke.yaml to a copy of manifests/kustomize"
-        raise fail(f"kubectl apply failed: {_last(applied)}{hint}")
+        raise fail(f"kubectl apply failed: {last_line(applied)}{hint}")
 
 
-def _install(config: Settings, say: Say) -> None:
-    """Apply Kubeflow Pipelines, unless the very same has been applied."""
-    stamp = _stamp(config)
-    there = _kubectl(config, "-n", NAMESPACE, "get", "configmap", "kf-template", "-o", "jsonpath={.data.applied}")
+def install(config: Settings, where: str, overlay: Path, say: Say, extra: str = "") -> None:
+    """Apply Kubeflow Pipelines with an overlay and `extra` patches, unless the very same has been applied."""
+    stamp = _stamp(config, overlay, extra)
+    there = kubectl(where, "-n", NAMESPACE, "get", "configmap", "kf-template", "-o", "jsonpath={.data.applied}")
     if there.returncode == 0 and there.stdout.strip() == stamp:
         return
     say(f"  kubectl   applying Kubeflow Pipelines {config.kfp_version}")
-    _apply(config, "-k", str(stage(config, "cluster-scoped-resources")))
+    apply(where, "-k", str(stage(config, "cluster-scoped-resources")))
     definitions = ("crd", "--all", "--for", "condition=established", "--timeout", "120s")
-    waited = _kubectl(config, "wait", *definitions)
+    waited = kubectl(where, "wait", *definitions)
     if waited.returncode:
-        raise fail(f"the cluster does not take Kubeflow's definitions: {_last(waited)}")
-    _apply(config, "-k", str(stage(config, "platform")))
+        raise fail(f"the cluster does not take Kubeflow's definitions: {last_line(waited)}")
+    apply(where, "-k", str(stage(config, "platform", overlay, extra)))
     about = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "kf-template", "namespace": NAMESPACE},
         "data": {"applied": stamp},
     }
-    _apply(config, "-f", "-", input=json.dumps(about))
+    apply(where, "-f", "-", input=json.dumps(about))
 
 
-def _stamp(config: Settings) -> str:
-    text = (OVERLAY / "kustomization.yaml").read_text(encoding="utf-8")
+def _stamp(config: Settings, overlay: Path, extra: str) -> str:
+    text = (overlay / "kustomization.yaml").read_text(encoding="utf-8") + extra
     parts = (text, config.kfp_version, config.kfp_manifests, config.image_mirror)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def stage(config: Settings, part: str) -> Path:
-    """A folder for `kubectl apply -k`: cluster-scoped-resources, or platform, which is deploy/kind; with the version,
-    the copy of the manifests and the mirror that invoke.yaml names."""
+def stage(config: Settings, part: str, overlay: Path = OVERLAY, extra: str = "") -> Path:
+    """A folder for `kubectl apply -k`: cluster-scoped-resources, or platform, which is an overlay and `extra` patches;
+    with the version, the copy of the manifests and the mirror that invoke.yaml names."""
     folder = STAGE / part
     folder.mkdir(parents=True, exist_ok=True)
     source, version = config.kfp_manifests.rstrip("/"), f"?ref={config.kfp_version}"
@@ -410,15 +411,15 @@ def stage(config: Settings, part: str) -> Path:
     elif "?ref=" not in base:
         base += version
     if part == "platform":
-        text = (OVERLAY / "kustomization.yaml").read_text(encoding="utf-8")
+        text = (overlay / "kustomization.yaml").read_text(encoding="utf-8") + extra
         text = re.sub(rf"(?m)^  - {RELEASE}/env/platform-agnostic\?ref=\S+$", lambda _: f"  - {base}", text)
     else:
         text = f"resources:\n  - {base}\n"
     write(folder / "kustomization.yaml", text)
     if config.image_mirror and part == "platform":
-        rendered = _run("kubectl", "kustomize", str(folder), timeout=300)
+        rendered = run("kubectl", "kustomize", str(folder), timeout=300)
         if rendered.returncode:
-            raise fail(f"the manifests cannot be rendered: {_last(rendered)}")
+            raise fail(f"the manifests cannot be rendered: {last_line(rendered)}")
         write(folder / "rendered.yaml", mirrored(rendered.stdout, config.image_mirror.rstrip("/")))
         write(folder / "kustomization.yaml", "resources:\n  - rendered.yaml\n")
     return folder
@@ -436,9 +437,9 @@ def mirrored(manifests: str, mirror: str) -> str:
 # Waiting
 
 
-def deployments(config: Settings) -> dict[str, str]:
+def deployments(where: str) -> dict[str, str]:
     """What each deployment of Kubeflow Pipelines is at: ready, starting, pulling, or failing with the reason."""
-    listed = _kubectl(config, "-n", NAMESPACE, "get", "deployments,pods,pvc", "-o", "json", "--request-timeout", "20s")
+    listed = kubectl(where, "-n", NAMESPACE, "get", "deployments,pods,pvc", "-o", "json", "--request-timeout", "20s")
     try:
         items = json.loads(listed.stdout)["items"]
     except (ValueError, KeyError):
@@ -457,11 +458,11 @@ def deployments(config: Settings) -> dict[str, str]:
         labels = item["spec"]["selector"]["matchLabels"].items()
         own = [pod for pod in pods if labels <= pod["metadata"].get("labels", {}).items()]
         own.sort(key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True)
-        found[item["metadata"]["name"]] = _pod_state(config, own[0]) if own else "starting"
+        found[item["metadata"]["name"]] = _pod_state(where, own[0]) if own else "starting"
     return found
 
 
-def _pod_state(config: Settings, pod: dict[str, Any]) -> str:
+def _pod_state(where: str, pod: dict[str, Any]) -> str:
     status = pod.get("status", {})
     for condition in status.get("conditions", []):
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
@@ -475,7 +476,7 @@ def _pod_state(config: Settings, pod: dict[str, Any]) -> str:
                 message = "Docker Hub's limit is reached: docker login, or image_mirror in invoke.yaml. " + message
             return f"failing: {reason}: {message or container.get('image', '')}"
         if reason == "CrashLoopBackOff" or container.get("restartCount", 0) > 3:
-            return f"failing: it crashes: {_last_words(config, pod, container['name'])}"
+            return f"failing: it crashes: {_last_words(where, pod, container['name'])}"
         if reason and reason not in ("ContainerCreating", "PodInitializing"):
             return f"failing: {reason}: {message}"
     if not states or any(
@@ -485,21 +486,21 @@ def _pod_state(config: Settings, pod: dict[str, Any]) -> str:
     return "starting"
 
 
-def _last_words(config: Settings, pod: dict[str, Any], container: str) -> str:
+def _last_words(where: str, pod: dict[str, Any], container: str) -> str:
     arguments = ("logs", pod["metadata"]["name"], "-c", container, "--previous", "--tail", "5")
-    words = _kubectl(config, "-n", NAMESPACE, *arguments, timeout=20).stdout.strip().splitlines()
+    words = kubectl(where, "-n", NAMESPACE, *arguments, timeout=20).stdout.strip().splitlines()
     if any("MLMDEnv table exists" in line for line in words):
         return "its database is half-written ('MLMDEnv table exists'): inv cluster.reset"
     return words[-1][:300] if words else "without a word"
 
 
-def _wait(config: Settings, say: Say) -> None:
+def wait(where: str, say: Say, again: str) -> None:
     """Wait until every deployment is ready: a line for each change, and one that changes on a terminal."""
     from .images import transient
 
     start, shown = time.monotonic(), dict[str, str]()
     while True:
-        now = deployments(config)
+        now = deployments(where)
         for deployment, state in sorted(now.items()):
             kind = state.split(":")[0]
             if shown.get(deployment, "").split(":")[0] != kind and (kind != "starting" or deployment in shown):
@@ -517,7 +518,7 @@ def _wait(config: Settings, say: Say) -> None:
             late = "; ".join(f"{deployment}: {state}" for deployment, state in now.items() if state != "ready")
             raise fail(
                 f"not ready after {TIMEOUT // 60} minutes: {late or 'the cluster does not answer'}. "
-                "Mend that and run inv cluster.up again, or start over: inv cluster.down"
+                f"Mend that, and run {again} again: it goes on."
             )
         time.sleep(3)
 
@@ -531,14 +532,23 @@ def status(config: Settings, say: Say) -> bool:
         say(f"there is no cluster {name(config)}: inv cluster.up")
         return False
     check_owner(config)
-    found = deployments(config)
+    ready = show_deployments(context(config), say, "inv cluster.up")
+    if ready:
+        say(config.kfp_host)
+    return ready
+
+
+def show_deployments(where: str, say: Say, again: str) -> bool:
+    """Print what each deployment is at; whether all are ready."""
+    found = deployments(where)
     for deployment, state in sorted(found.items()):
         say(f"  {deployment:<30}  {state}")
     if not found:
-        say(f"the cluster {name(config)} has no Kubeflow Pipelines, or does not answer: inv cluster.up")
+        say(f"there is no Kubeflow Pipelines in {where}, or it does not answer: {again}")
         return False
     ready = all(state == "ready" for state in found.values())
-    say(f"{config.kfp_host}" if ready else "not all of it is ready; to wait for it, or to mend it: inv cluster.up")
+    if not ready:
+        say(f"not all of it is ready; to wait for it, or to mend it: {again}")
     return ready
 
 
@@ -555,7 +565,7 @@ def proxy(config: Settings, say: Say, kube_context: str, port: int) -> None:
     import requests
 
     if not kube_context:
-        current = _run("kubectl", "config", "current-context")
+        current = run("kubectl", "config", "current-context")
         kube_context = current.stdout.strip()
         if current.returncode or not kube_context:
             raise fail("kubectl has no current context; name one: inv cluster.proxy --context NAME")
@@ -599,15 +609,15 @@ def down(config: Settings, say: Say, registry: bool) -> None:
     """Delete this project's cluster; with `registry`, the local registry and its images too."""
     if exists(config):
         check_owner(config)
-        deleted = _run("kind", "delete", "cluster", "--name", name(config))
+        deleted = run("kind", "delete", "cluster", "--name", name(config))
         if deleted.returncode:
-            raise fail(f"kind could not delete the cluster: {_last(deleted)}")
+            raise fail(f"kind could not delete the cluster: {last_line(deleted)}")
         say(f"deleted the cluster {name(config)}")
     else:
         say(f"nothing to delete: there is no cluster {name(config)}")
     if registry:
-        _run("docker", "rm", "--force", REGISTRY)
-        _run("docker", "volume", "rm", REGISTRY)
+        run("docker", "rm", "--force", REGISTRY)
+        run("docker", "volume", "rm", REGISTRY)
         say("deleted the local registry")
 
 
@@ -617,7 +627,9 @@ def reset(config: Settings, say: Say) -> None:
         raise fail(f"there is no cluster {name(config)}: inv cluster.up")
     check_owner(config)
     say(f"  kubectl   deleting the namespace {NAMESPACE} with its data")
-    gone = _kubectl(config, "delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout", "300s", timeout=330)
+    gone = kubectl(
+        context(config), "delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout", "300s", timeout=330
+    )
     if gone.returncode:
-        raise fail(f"the namespace cannot be deleted: {_last(gone)}")
+        raise fail(f"the namespace cannot be deleted: {last_line(gone)}")
     up(config, say)

@@ -235,14 +235,16 @@ class Kubectl:
 
     @classmethod
     def of(cls, config: Settings, run: Run) -> "Kubectl | None":
-        """For this project's kind cluster, or the context that KFP_KUBE_CONTEXT names: no other may be the run's."""
+        """For this project's cluster on kind or AKS, or what KFP_KUBE_CONTEXT names: no other may be the run's."""
+        own = [cluster.context(config), f"{config.project}-aks"]
         local = re.match(r"https?://(localhost|127\.0\.0\.1)\b", run.remote.get("host", ""))
-        context = os.environ.get("KFP_KUBE_CONTEXT") or (cluster.context(config) if local else "")
+        wanted = [os.environ["KFP_KUBE_CONTEXT"]] if os.environ.get("KFP_KUBE_CONTEXT") else own if local else []
         try:
             known = subprocess.run(["kubectl", "config", "get-contexts", "-o", "name"], capture_output=True, text=True)
         except OSError:
             return None
-        if not context or context not in known.stdout.split():
+        context = next((each for each in wanted if each in known.stdout.split()), None)
+        if context is None:
             return None
         return cls(context, config.kfp_namespace or "kubeflow", run.remote["run_id"])
 

@@ -33,6 +33,24 @@ def fail(message: str) -> Exit:
     return Exit(f"error: {message}", code=1)
 
 
+def say(text: str = "") -> None:
+    """Print to the real standard output, at once, even while kfp's own is redirected."""
+    try:
+        print(text, file=sys.__stdout__, flush=True)
+    except BrokenPipeError:  # nobody reads any more, as in `inv runs | head`: what is under way goes on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def sure(question: str, yes: bool) -> None:
+    """Ask before something is lost. Raises `Exit` on a no, and where there is no terminal to ask on."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise fail(f"{question} There is no terminal to ask on: say it with --yes.")
+    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        raise Exit("nothing was done", code=1)
+
+
 def write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     partial = path.with_name(f"{path.name}.partial")
@@ -82,11 +100,12 @@ class Settings:
     service_account: str = ""
     steps: dict[str, Any] = field(default_factory=dict)
     schedules: dict[str, Any] = field(default_factory=dict)
+    aks: dict[str, Any] = field(default_factory=dict)
 
 
 # Settings that may be empty or left out, and those that hold settings of their own.
 OPTIONAL = {"image_mirror", "kfp_host", "kfp_namespace", "kfp_version", "kfp_manifests", "service_account"}
-SECTIONS = {"parameters", "steps", "schedules"}
+SECTIONS = {"parameters", "steps", "schedules", "aks"}
 
 
 def settings(c: Context) -> Settings:
