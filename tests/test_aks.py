@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from conftest import Bake
+from conftest import TEMPLATE, Bake
 from test_cluster import MANIFESTS, READY, needs_manifests
 from test_images import inv
 
@@ -182,6 +182,9 @@ def test_the_azure_cli_takes_every_command_line(project: Path, real_az: Path, tm
     assert len(commands) > 20
     for command in commands:
         assert "az login" in parsed(real_az, command, tmp_path / "config"), command
+    page = (TEMPLATE / "docs/aks.md").read_text(encoding="utf-8")
+    for line in re.findall(r"^    az (?!login)([^#\n]+)", page, re.MULTILINE):
+        assert "az login" in parsed(real_az, shlex.split(line), tmp_path / "config"), line
     slip = [part.replace("--attach-acr", "--attach-acrr") for part in commands[2]]
     assert "unrecognized arguments: --attach-acrr" in parsed(real_az, slip, tmp_path / "config")
 
