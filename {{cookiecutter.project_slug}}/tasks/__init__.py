@@ -11,7 +11,7 @@ from invoke.exceptions import Exit
 from invoke.parser.parser import ParseMachine
 from invoke.tasks import task
 
-from . import project, runs
+from . import project, runs, template
 from .project import ROOT, fail, say, sure
 
 project.check_settings_file()
@@ -504,6 +504,7 @@ ns.add_collection(Collection("runs", runs_list, show, logs, watch))
 ns.add_collection(Collection("cluster", up, status, ui, proxy, down, reset))
 if AKS:
     ns.add_collection(Collection("aks", AKS.up, AKS.status, AKS.credentials, AKS.down))
+ns.add_collection(Collection("template", template.update, template.status, template.link))
 ns.add_collection(Collection("data", adopt))
 ns.add_collection(Collection("component", new))
 # A variable such as INVOKE_KFP_HOST counts only for a setting that is there, so those that may be left out are.
