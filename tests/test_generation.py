@@ -24,6 +24,7 @@ from conftest import TEMPLATE, Bake
 QUESTIONS: dict[str, Any] = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
 PROJECT = TEMPLATE / "{{cookiecutter.project_slug}}"
 RENDERED = {"README.md", "invoke.yaml", "pyproject.toml"}
+TEMPLATE_CHECK = ".github/workflows/template.yml"
 CI = {"github": ".github/workflows/ci.yml", "gitlab": ".gitlab-ci.yml", "azure-devops": "azure-pipelines.yml"}
 CACHES = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 
@@ -215,7 +216,9 @@ def test_the_slug_comes_from_the_name(bake: Bake, name: str, slug: str) -> None:
 def test_a_project_has_what_was_chosen_and_nothing_else(bake: Bake, ci: str, cloud: str) -> None:
     made = files(bake(ci=ci, cloud=cloud))
 
-    unchosen = {path for provider, path in CI.items() if provider != ci}
+    unchosen = {path for provider, path in CI.items() if provider != ci} | (
+        {TEMPLATE_CHECK} if ci != "github" else set()
+    )
     expected = set(files(PROJECT)) - unchosen
     if cloud == "none":
         expected = {name for name in expected if not name.startswith("deploy/aks/") and name != "tasks/aks.py"}
@@ -228,17 +231,23 @@ def test_every_ci_runs_the_same_commands(provider: str) -> None:
     text = (PROJECT / CI[provider]).read_text(encoding="utf-8")
     yaml.safe_load(text)
 
-    commands = re.findall(r"uv run inv (\w+)", text)
-    assert commands == ["lint", "audit", "test", "run", "build", "push", "deploy"]
+    if provider == "github":
+        text += (PROJECT / TEMPLATE_CHECK).read_text(encoding="utf-8")
+    commands = re.findall(r"uv run inv ([\w.]+)", text)
+    checks = ["lint", "audit", "test", "run", "build", "push", "deploy"]
+    assert commands == [*checks, "template.status", "template.update"]
     assert set(re.findall(r"pip install \S+", text)) == {"pip install uv==0.13.9"}
 
 
 @pytest.mark.parametrize("provider", CI)
 def test_every_ci_is_what_its_provider_takes(provider: str) -> None:
     schema = {"github": "github-workflows", "gitlab": "gitlab-ci", "azure-devops": "azure-pipelines"}[provider]
+    more = [PROJECT / TEMPLATE_CHECK] if provider == "github" else []
     checker = [str(Path(sys.executable).with_name("check-jsonschema")), "--regex-variant", "python"]
     result = subprocess.run(
-        [*checker, "--builtin-schema", f"vendor.{schema}", PROJECT / CI[provider]], capture_output=True, text=True
+        [*checker, "--builtin-schema", f"vendor.{schema}", PROJECT / CI[provider], *more],
+        capture_output=True,
+        text=True,
     )
     assert result.returncode == 0, result.stdout + result.stderr
 
@@ -246,12 +255,15 @@ def test_every_ci_is_what_its_provider_takes(provider: str) -> None:
 @pytest.mark.skipif(not shutil.which("go"), reason="go, which builds actionlint, is not installed")
 def test_actionlint_finds_nothing() -> None:
     actionlint = ["go", "run", "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"]
-    result = subprocess.run([*actionlint, PROJECT / CI["github"]], capture_output=True, text=True)
+    workflows = [*PROJECT.glob(".github/workflows/*.yml"), *TEMPLATE.glob(".github/workflows/*.yml")]
+    assert len(workflows) == 3
+    result = subprocess.run([*actionlint, *workflows], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_actions_are_pinned_by_commit() -> None:
-    used = re.findall(r"uses: (.+)", (PROJECT / CI["github"]).read_text(encoding="utf-8"))
+    workflows = [*PROJECT.glob(".github/workflows/*.yml"), *TEMPLATE.glob(".github/workflows/*.yml")]
+    used = [action for path in workflows for action in re.findall(r"uses: (.+)", path.read_text(encoding="utf-8"))]
     assert used and all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", action) for action in used)
 
 
