@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,3 +60,17 @@ def test_every_command_of_a_page_can_be_typed(page: Path, bake: Bake) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
+def test_kubectl_takes_every_command_of_the_docs() -> None:
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    found = {
+        command for text in texts for command in re.findall(r"(?:^    |`)(kubectl (?!`)[^`#\n]+)", text, re.MULTILINE)
+    }
+    assert len(found) >= 3
+    for command in found:
+        # Without a cluster, kubectl gets no further than its own flags.
+        nowhere = [*shlex.split(command), "--server", "http://localhost:9", "--request-timeout", "1s"]
+        said = subprocess.run(nowhere, capture_output=True, text=True).stderr
+        assert "localhost:9" in said, (command, said)
