@@ -403,20 +403,21 @@ def test_the_ui_hands_on_the_api_and_says_its_health_in_other_words(kfp: Kfp, pr
 # Run
 
 
-def script(kfp: Kfp, *, fails: bool = False) -> None:
+def script(kfp: Kfp, *, fails: bool = False, cached: str = "SUCCEEDED") -> None:
     inner = task("root-driver", "SUCCEEDED"), task("adding-driver", "SUCCEEDED")
     done = "FAILED" if fails else "SUCCEEDED"
     kfp.script = [
         [],
         [*inner, task("adding", "RUNNING")],
         [*inner, task("adding", done, 7), *([] if fails else [task("adding-2", "PENDING")])],
-        [*inner, task("adding", done, 7), *([] if fails else [task("adding-2", "SUCCEEDED", 0)])],
+        [*inner, task("adding", done, 7), *([] if fails else [task("adding-2", cached, 0)])],
     ]
     kfp.end = done
 
 
-def test_a_run_is_followed_to_its_end_and_kept_as_a_record(kfp: Kfp, project: Project) -> None:
-    script(kfp)
+@pytest.mark.parametrize("cached", ["SUCCEEDED", "SKIPPED"])
+def test_a_run_is_followed_to_its_end_and_kept_as_a_record(kfp: Kfp, project: Project, cached: str) -> None:
+    script(kfp, cached=cached)
     said = project.inv("run", "--on", "cluster", "--experiment", "trial", "--name", "first", "-p", "n=4").stdout
     (run,) = kfp.runs
     assert run["display_name"] == "first"

@@ -73,6 +73,7 @@ def _start(engine: str, parameters: dict[str, Any], spec: Any, config: project.S
         images={name: image for image in images if (name := project.component_of(image))},
         template_version=config.template_version,
         command=command_line(["inv", *sys.argv[1:]]),
+        defaults={name: value for name, value in project.defaults(spec).items() if not name.endswith("_fingerprint")},
     )
     say(f"run {run.id} on {engine}")
     return Engine(run, say, secret_variables(config))
@@ -173,14 +174,17 @@ def step(c: Context, name: str, run: str = "", on: str = "") -> None:
     help={
         "json": "print a JSON list, for programs",
         "on": "only those on host, docker or cluster; cluster asks the server, and lists what others started there too",
+        "sort": "the best first, by a metric or by seconds",
     },
 )
-def runs_list(c: Context, json: bool = False, on: str = "") -> None:
+def runs_list(c: Context, json: bool = False, on: str = "", sort: str = "") -> None:
     """List the runs, newest first."""
     if on:
         _check_engine(on)
     _refresh(c, on == "cluster")
     found = [run for run in runs.newest_first() if on in ("", run.engine)]
+    if sort:
+        found = runs.sorted_by(found, sort)
     if json:
         import json as codec
 
@@ -214,6 +218,37 @@ def show(c: Context, id: str) -> None:
     """Show one run: steps, parameters, metrics, outputs."""
     _refresh(c)
     say(runs.details(_run(id)))
+
+
+@task(
+    name="report",  # a function of this name would hide the module
+    positional=["id"],
+    help={"id": "a run's id, the start of one, or latest", "open": "open it in the browser"},
+)
+def show_report(c: Context, id: str, open: bool = False) -> None:
+    """Write a run's report anew, and show where it is."""
+    from .report import write_report
+
+    path = write_report(_run(id))
+    say(str(path.relative_to(ROOT)))
+    if open:
+        import webbrowser
+
+        webbrowser.open(path.as_uri())
+
+
+@task(positional=["id", "others"], iterable=["others"], help={"id": "a run's id, or latest", "others": "more runs"})
+def compare(c: Context, id: str, others: list[str]) -> None:
+    """Compare runs: what differs, and what came of it."""
+    if not others:
+        raise fail(f"which runs? inv runs.compare {id} ID [ID ...]; they are listed by: inv runs")
+    compared = list({run.id: run for run in map(_run, [id, *others])}.values())
+    if len(compared) < 2:
+        raise fail(f"that is one run, {compared[0].id}: name two.")
+    from .report import write_comparison
+
+    say(runs.compared_text(compared))
+    say(f"page: {write_comparison(compared).relative_to(ROOT)}")
 
 
 @task(positional=["id"], help={"id": "a run's id, or latest"})
@@ -500,7 +535,7 @@ if importlib.util.find_spec("tasks.aks"):  # only where Azure was chosen
     AKS = importlib.import_module("tasks.aks")
 
 ns = Collection(run, step, build, push, compile, deploy, schedule, doctor, disk, prune, lint, audit, test, lock)
-ns.add_collection(Collection("runs", runs_list, show, logs, watch))
+ns.add_collection(Collection("runs", runs_list, show, logs, compare, show_report, watch))
 ns.add_collection(Collection("cluster", up, status, ui, proxy, down, reset))
 if AKS:
     ns.add_collection(Collection("aks", AKS.up, AKS.status, AKS.credentials, AKS.down))

@@ -210,6 +210,11 @@ def _update_step(run: Run, name: str, task: Any, details: list[Any], say: Say | 
         run.steps.append(step)
     before = runs.state(step)
     step.status = STATES.get(str(task.state), "waiting")
+    drivers = [each for each in details if each.display_name == f"{task.display_name}-driver"]
+    # A condition skips its tasks with all that belongs to them; a task alone is skipped for the cache.
+    cached = step.status == "skipped" and all(str(each.state) == "SUCCEEDED" for each in drivers)
+    if cached:
+        step.status = "succeeded"
     if task.start_time and _year(task.start_time) > 1971:
         step.started = task.start_time.isoformat()
         if task.end_time and task.end_time >= task.start_time:
@@ -217,7 +222,8 @@ def _update_step(run: Run, name: str, task: Any, details: list[Any], say: Say | 
     # A task that is served from the cache starts no pod, and a pod takes longer than that to start.
     pods = [each for each in details if each.parent_task_id and each.parent_task_id == task.task_id]
     skipped = any(str(each.state) == "SKIPPED" for each in pods)
-    step.cached = step.status == "succeeded" and (skipped or (not pods and bool(task.end_time) and step.seconds <= 1))
+    quick = not pods and bool(task.end_time) and step.seconds <= 1
+    step.cached = step.status == "succeeded" and (cached or skipped or quick)
     if task.error and task.error.message:
         step.reason = " ".join(str(task.error.message).split())[:500]
     after = runs.state(step)

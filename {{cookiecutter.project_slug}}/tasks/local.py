@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import project, runs
 from .project import ROOT, fail
+from .report import write_report
 from .runs import Run, Step
 
 if TYPE_CHECKING:
@@ -314,6 +315,7 @@ class Engine:
         order = list(graph_utils.topological_sort_tasks(dict(tasks)))[::-1]
         leaves = {name for name, part in spec.components.items() if part.WhichOneof("implementation") != "dag"}
         self.run.steps = [Step(name) for name in order if tasks[name].component_ref.name in leaves]
+        self.run.graph = graph(spec)
         self._guarded(cache, lambda: pipeline_orchestrator.run_local_pipeline(spec, self.run.parameters))
 
     def step(self, spec: "PipelineSpec", before: Step, arguments: dict[str, Any]) -> None:
@@ -389,7 +391,7 @@ class Engine:
         run.seconds = runs.elapsed(run.started)
         run.pid = None
         run.save()
-        runs.report(run)
+        write_report(run)
 
 
 def host_process(image: str, command: list[str], environment: dict[str, str]) -> tuple[list[str], dict[str, str]]:
@@ -496,6 +498,30 @@ def _artifact(value: Any) -> Any:
     uri = value["uri"] if "://" in value["uri"] else str(ROOT / value["uri"])
     kind = {"schemaTitle": value["type"]}
     return executor.create_artifact_instance({**value, "uri": uri, "type": kind})
+
+
+def graph(spec: "PipelineSpec") -> list[dict[str, Any]]:
+    """The tasks that run something, in topological order: `name`, what each comes `after`, and the loops and conditions
+    that it is `inside`."""
+    from kfp.local import graph_utils
+
+    def tasks(dag: Any, inside: list[str], before: list[str]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        ends: dict[str, list[str]] = {}  # what a task of this DAG is, where it is a DAG itself: its last tasks
+        for name in list(graph_utils.topological_sort_tasks(dict(dag.tasks)))[::-1]:
+            component = spec.components[dag.tasks[name].component_ref.name]
+            after = [each for own in dag.tasks[name].dependent_tasks for each in ends[own]] or before
+            if component.WhichOneof("implementation") == "dag":
+                inner = tasks(component.dag, [*inside, name], after)
+                used = {each for node in inner for each in node["after"]}
+                found += inner
+                ends[name] = [node["name"] for node in inner if node["name"] not in used]
+            else:
+                found.append({"name": name, "after": after, "inside": inside})
+                ends[name] = [name]
+        return found
+
+    return tasks(spec.root.dag, [], [])
 
 
 def component_image(spec: "PipelineSpec", component: str) -> str:

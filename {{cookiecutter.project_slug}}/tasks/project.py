@@ -345,8 +345,6 @@ def arguments(spec: "PipelineSpec", given: list[str]) -> dict[str, Any]:
 
     Raises `Exit` for an unknown, ill-typed, repeated or missing parameter.
     """
-    from kfp.local.executor_output_utils import pb2_value_to_python
-
     known = spec.root.input_definitions.parameters
     types = {name: known[name].parameter_type for name in known}
     values: dict[str, Any] = {}
@@ -357,15 +355,26 @@ def arguments(spec: "PipelineSpec", given: list[str]) -> dict[str, Any]:
         if name in values:
             raise fail(f"-p: parameter '{name}' is given twice.")
         values[name] = typed(name, value, types)
+    compiled = defaults(spec)
     for name in sorted(known):
-        definition = known[name]
         if name in values:
             continue
-        if not definition.is_optional:
+        if name not in compiled:
             raise fail(f"the parameter '{name}' has no value; give one with -p {name}=... or in invoke.yaml.")
-        value = pb2_value_to_python(definition.default_value)
-        values[name] = int(value) if types[name] == 2 else value
+        values[name] = compiled[name]
     return values
+
+
+def defaults(spec: "PipelineSpec") -> dict[str, Any]:
+    """The compiled defaults of a pipeline's parameters: those of `pipeline.py` and, above them, of `invoke.yaml`."""
+    from kfp.local.executor_output_utils import pb2_value_to_python
+
+    found = {}
+    for name, definition in spec.root.input_definitions.parameters.items():
+        if definition.is_optional:
+            value = pb2_value_to_python(definition.default_value)
+            found[name] = int(value) if definition.parameter_type == 2 else value
+    return found
 
 
 def check_components() -> list[str]:

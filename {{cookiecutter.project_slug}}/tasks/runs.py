@@ -1,4 +1,4 @@
-"""Run records: what a run was, kept in `runs/<id>/run.json`, listed, shown, and drawn as one HTML page."""
+"""Run records: what a run was, kept in `runs/<id>/run.json`, listed, shown and compared."""
 
 import json
 import math
@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,8 @@ class Step:
 class Run:
     """A run's record. `status`: running, succeeded, failed or stopped; `started`: ISO 8601, UTC; `seconds`: in all.
 
+    `defaults` are the parameters of a run that is given none; `graph` has the pipeline's tasks: `name`, what it comes
+    `after`, and the loops and conditions that it is `inside`.
     `remote` is there for a run on a cluster: `host`, `run_id` there, the pipeline's `version` and the `url` in the UI.
     """
 
@@ -56,6 +57,8 @@ class Run:
     remote: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
+    defaults: dict[str, Any] = field(default_factory=dict)
+    graph: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -72,6 +75,20 @@ class Run:
 
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def moment(text: str | None) -> float | None:
+    """An ISO 8601 time in seconds since 1970; None where it is none."""
+    try:
+        return datetime.fromisoformat(text or "").timestamp()
+    except ValueError:
+        return None
+
+
+def local_time(text: str) -> str:
+    """An ISO 8601 time for people, in this machine's time zone."""
+    found = moment(text)
+    return text if found is None else datetime.fromtimestamp(found).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def elapsed(since: str) -> float:
@@ -200,14 +217,15 @@ def numbers(metadata: dict[str, Any]) -> dict[str, float]:
 
 
 def metrics(steps: Iterable[Step]) -> dict[str, float]:
-    """All scalar metrics of a run, flat. A name that several steps give is led by the step's name."""
+    """All scalar metrics of a run, flat. A name is led by its step's where several steps give it, and in loops."""
     found: list[tuple[str, str, float]] = []
     for step in steps:
         for artifact in step.outputs.values():
             if isinstance(artifact, dict) and artifact.get("type") == "system.Metrics":
                 found += [(step.name, name, value) for name, value in numbers(artifact["metadata"]).items()]
-    names = [name for _, name, _ in found]
-    return {name if names.count(name) == 1 else f"{step}.{name}": value for step, name, value in found}
+    names = [name for step, name, _ in found if "/" not in step]
+    plain = {name for name in names if names.count(name) == 1}
+    return {name if name in plain and "/" not in step else f"{step}.{name}": value for step, name, value in found}
 
 
 def table(rows: list[list[str]]) -> str:
@@ -222,6 +240,73 @@ def number(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.4g}"
 
 
+def sorted_by(runs: list[Run], name: str) -> list[Run]:
+    """Runs by a metric or `seconds`, the best first, those without it last. Raises `Exit` for a name that none has."""
+    known = {metric for run in runs for metric in run.metrics} | {"seconds"}
+    if name not in known:
+        raise fail(f"no run has a metric '{name}'; there are: {', '.join(sorted(known))}.")
+    value = {run.id: run.seconds if name == "seconds" else run.metrics.get(name) for run in runs}
+    sign = 1 if lower_is_better(name) else -1
+    return sorted(runs, key=lambda run: (value[run.id] is None, sign * (value[run.id] or 0)))
+
+
+def lower_is_better(metric: str) -> bool:
+    words = ("rmse", "mae", "mse", "loss", "error", "std", "seconds")
+    return any(word in metric.lower().split(".")[-1].split("_") for word in words)
+
+
+def best(metric: str, values: list[float | None]) -> int | None:
+    """The position of the best of several values; None where there is no best one."""
+    found = [value for value in values if value is not None]
+    if len(found) < 2 or len(set(found)) == 1:
+        return None
+    return values.index(min(found) if lower_is_better(metric) else max(found))
+
+
+def comparison(compared: list[Run]) -> dict[str, list[tuple[str, list[str], int | None]]]:
+    """What differs between runs, and what came of it: sections of rows of a name, a value a run, and the best one."""
+
+    def differing(values: list[dict[str, Any]]) -> list[tuple[str, list[str], int | None]]:
+        names = dict.fromkeys(name for each in values for name in each)
+        rows = [(name, [str(each.get(name, "")) for each in values], None) for name in names]
+        return [row for row in rows if len(set(row[1])) > 1]
+
+    about = [
+        {
+            "engine": run.engine,
+            "status": run.status,
+            "code": run.code.get("commit", "")[:12] + (" changed" if run.code.get("changed") else ""),
+            "template": run.template_version,
+        }
+        for run in compared
+    ]
+    tags = [{name: image.rsplit(":", 1)[-1] for name, image in run.images.items()} for run in compared]
+    measured: list[tuple[str, list[str], int | None]] = []
+    for name in dict.fromkeys([*(name for run in compared for name in run.metrics), "seconds"]):
+        values = [run.seconds if name == "seconds" else run.metrics.get(name) for run in compared]
+        measured.append((name, ["" if value is None else number(value) for value in values], best(name, values)))
+    sections = {
+        "ABOUT": differing(about),
+        "PARAMETERS": differing([run.parameters for run in compared]),
+        "IMAGES": differing(tags),
+        "METRICS": measured,
+    }
+    return {title: rows for title, rows in sections.items() if rows}
+
+
+def compared_text(compared: list[Run]) -> str:
+    """The table of `inv runs.compare`, the best of each metric marked."""
+    lines = []
+    for title, rows in comparison(compared).items():
+        cells = [[title, *(run.id for run in compared)]]
+        cells += [
+            [f"  {name}", *(f"{value} *" if position == top else value for position, value in enumerate(values))]
+            for name, values, top in rows
+        ]
+        lines += [table(cells), ""]
+    return "\n".join([*lines, "* the best of them"])
+
+
 def listing(runs: list[Run]) -> str:
     """The table of `inv runs`."""
     rows = [["RUN", "ENGINE", "STATUS", "SECONDS", "CACHED", "METRICS"]]
@@ -234,7 +319,7 @@ def listing(runs: list[Run]) -> str:
 
 def headline(run: Run) -> dict[str, float]:
     """The metrics of the last step that gave any: what the run came to."""
-    for step in reversed(run.steps):
+    for step in reversed([step for step in run.steps if "/" not in step.name]):
         if found := metrics([step]):
             return found
     return {}
@@ -271,86 +356,6 @@ def state(step: Step) -> str:
 def place(value: Any) -> str:
     """An output for the eye: an artifact's path, or a parameter's value."""
     return str(value.get("uri")) if isinstance(value, dict) and "uri" in value else str(value)
-
-
-_STYLE = """
-:root { color-scheme: light dark; --line: #8884; --good: #1a7f37; --bad: #cf222e; --idle: #6e7781; }
-@media (prefers-color-scheme: dark) { :root { --good: #3fb950; --bad: #ff7b72; --idle: #9198a1; } }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
-table { border-collapse: collapse; } .wide { overflow-x: auto; }
-th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-.succeeded, .cached { color: var(--good); } .failed, .stopped { color: var(--bad); } .skipped { color: var(--idle); }
-iframe { width: 100%; height: 36rem; border: 1px solid var(--line); border-radius: 6px; background: Canvas; }
-pre { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; padding: .8rem; max-height: 24rem; }
-summary { cursor: pointer; } code { overflow-wrap: anywhere; }
-"""
-
-
-def _html_table(header: list[str], rows: list[list[str]]) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def report(run: Run) -> Path:
-    """Write `runs/<id>/report.html`, one page that needs no server and no network, and return its path.
-
-    The steps' own HTML reports are shown in sandboxed frames: what they hold can neither run nor reach the page.
-    """
-    rows = []
-    for step in run.steps:
-        mark = f'<span class="{escape(state(step))}">{escape(state(step))}</span>'
-        rows.append([escape(step.name), mark, f"{step.seconds:.1f} s", escape(step.reason or "")])
-    parts = [
-        f"<h1>{escape(run.pipeline)}</h1>",
-        f'<p>Run {escape(run.id)}: <strong class="{escape(run.status)}">{escape(run.status)}</strong> in '
-        f"{run.seconds:.1f} s on {escape(run.engine)}, started {escape(run.started)}.</p>",
-        f"<p>{escape(run.reason)}</p>" if run.reason else "",
-        "<h2>Steps</h2>",
-        _html_table(["Step", "Status", "Time", ""], rows),
-    ]
-    if run.metrics:
-        found = [[escape(name), f"{escape(number(value))}"] for name, value in run.metrics.items()]
-        parts += ["<h2>Metrics</h2>", _html_table(["Metric", "Value"], found)]
-    given = [[escape(name), f"<code>{escape(str(value))}</code>"] for name, value in run.parameters.items()]
-    parts += ["<h2>Parameters</h2>", _html_table(["Parameter", "Value"], given)]
-    for step in run.steps:
-        for name, artifact in step.outputs.items():
-            if isinstance(artifact, dict) and artifact.get("type") == "system.HTML":
-                page = _read(ROOT / artifact["uri"])
-                parts.append(f"<h2>{escape(step.name)}: {escape(name)}</h2>")
-                parts.append(
-                    f'<iframe sandbox title="{escape(step.name)} {escape(name)}" srcdoc="{escape(page)}"></iframe>'
-                )
-    parts.append("<h2>Logs</h2>")
-    for step in run.steps:
-        text = tail(run.log(step.name), 200)
-        if text:
-            parts.append(f"<details><summary>{escape(step.name)}</summary><pre>{escape(text)}</pre></details>")
-    images = [[escape(name), f"<code>{escape(image)}</code>"] for name, image in run.images.items()]
-    commit = run.code.get("commit", "not under git")
-    changed = " with uncommitted changes" if run.code.get("changed") else ""
-    parts += [
-        "<h2>How it was made</h2>",
-        f"<p>Again: <code>{escape(run.command)}</code></p><p>Code: <code>{escape(commit)}</code>{changed}</p>",
-        _html_table(["Component", "Image"], images),
-    ]
-    page = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(run.pipeline)} {escape(run.id)}</title><style>{_STYLE}</style></head>"
-        f"<body>{''.join(parts)}</body></html>\n"
-    )
-    path = run.folder / "report.html"
-    write(path, page)
-    return path
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        return f"<p>{escape(path.name)} cannot be read: {escape(error.strerror or '')}</p>"
 
 
 def tail(path: Path, lines: int) -> str:

@@ -1,0 +1,128 @@
+"""The page of a run, and runs compared: what they show, that they need nothing from elsewhere, and hostile contents."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from test_engine import FLOW, Project
+
+HOSTILE = "<script>alert(1)</script>\"'&</pre></iframe>"
+
+
+class Page(HTMLParser):
+    """The tags of a page, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def page(project: Project, path: str = "") -> Page:
+    file = project.root / (path or f"runs/{project.runs()[0]['id']}/report.html")
+    found = Page(file.read_text(encoding="utf-8"))
+    for tag, attributes in found.tags:
+        assert tag not in ("script", "link", "img"), "it needs nothing from elsewhere, and runs nothing"
+        assert not any(name.startswith("on") for name in attributes)
+        if tag == "iframe":
+            assert attributes["sandbox"] is None
+    assert file.stat().st_size < 1_500_000
+    return found
+
+
+@pytest.fixture
+def flow(tmp_path: Path) -> Project:
+    return Project(tmp_path / "flöw with spaces")
+
+
+def test_the_graph_has_loops_and_conditions_and_what_each_task_comes_after(flow: Project) -> None:
+    flow.write("pipeline.py", FLOW)
+    flow.inv("run")
+    nodes = {node["name"]: node for node in flow.record()["graph"]}
+    assert nodes["adding"]["after"] == [] and nodes["adding-2"]["after"] == ["adding"]
+    assert any("condition" in each for each in nodes["adding-2"]["inside"])
+    assert any("for-loop" in each for each in nodes["adding-4"]["inside"])
+    assert set(nodes["tell"]["after"]) >= {"adding-4"}
+    shown = page(flow)
+    assert any(tag == "svg" and "adding" in (a.get("aria-label") or "") for tag, a in shown.tags)
+    assert "of 3" in shown.text, "the loop's three iterations are one task of the graph"
+    assert "- skipped" in shown.text, "the branch that did not hold"
+
+
+def test_what_differs_from_the_defaults_is_marked(flow: Project) -> None:
+    flow.inv("run", "-p", "n=7")
+    assert "insteadof3" in page(flow).text.replace(" ", "")
+    flow.inv("run")
+    assert "instead of" not in page(flow).text
+
+
+def test_a_failed_run_says_why_at_the_top_with_its_log(flow: Project) -> None:
+    flow.adding_does("exit('error: ' + " + repr(HOSTILE) + ")")
+    flow.inv("run", code=1)
+    shown = page(flow)
+    assert HOSTILE in shown.text
+    assert shown.text.index("✗ failed") < shown.text.index("Parameters")
+
+
+def test_a_run_of_100_steps_is_a_small_page(flow: Project) -> None:
+    many = "".join(f"    add(a=n, b={number})\n" for number in range(98))
+    pipeline = (flow.root / "pipeline.py").read_text(encoding="utf-8")
+    flow.write("pipeline.py", pipeline + many)
+    flow.inv("run")
+    path = flow.root / "runs" / flow.runs()[0]["id"]
+    record: dict[str, Any] = json.loads((path / "run.json").read_text(encoding="utf-8"))
+    record["parameters"] = {HOSTILE: HOSTILE, "long": "x" * 10_000}
+    record["steps"][0]["name"] = HOSTILE
+    (path / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    assert f"runs/{path.name}/report.html" in flow.inv("runs.report", "latest").stdout
+    shown = page(flow)
+    assert HOSTILE in shown.text and shown.text.count("succeeded") >= 100
+
+
+def test_records_of_earlier_versions_have_a_page(flow: Project) -> None:
+    flow.inv("run")
+    path = flow.root / "runs" / flow.runs()[0]["id"] / "run.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("graph", "defaults", "remote"):
+        del record[name]
+    path.write_text(json.dumps(record), encoding="utf-8")
+    flow.inv("runs.report", "latest")
+    assert "adding" in page(flow).text
+
+
+def test_runs_are_compared_and_sorted(flow: Project) -> None:
+    assert "there is no run yet" in flow.inv("runs.compare", "latest", "x", code=1).stderr
+    flow.inv("run")
+    flow.inv("run", "-p", "n=7")
+    newer, older = (run["id"] for run in flow.runs())
+    for name, accuracy in ((newer, 0.5), (older, 0.75)):
+        path = flow.root / "runs" / name / "run.json"
+        record = json.loads(path.read_text(encoding="utf-8"))
+        record["metrics"] = {"accuracy": accuracy, "rmse": accuracy, "same": 1}
+        path.write_text(json.dumps(record), encoding="utf-8")
+    said = flow.inv("runs.compare", older, newer).stdout
+    assert re.search(r"^  n +3 +7$", said, re.MULTILINE)
+    assert re.search(r"^  accuracy +0\.75 \* +0\.5$", said, re.MULTILINE)
+    assert re.search(r"^  rmse +0\.75 +0\.5 \*$", said, re.MULTILINE), "of an error, the lower one is the better"
+    assert re.search(r"^  same +1 +1$", said, re.MULTILINE)
+    assert "ENGINE" not in said, "only what differs"
+    assert "0.75 ★" in page(flow, "build/compare.html").text
+    for name, first in (("accuracy", older), ("rmse", newer)):
+        assert flow.inv("runs", "--sort", name).stdout.splitlines()[1].startswith(first)
+    assert (
+        "no run has a metric 'speed'; there are: accuracy, rmse, same, seconds"
+        in flow.inv("runs", "--sort", "speed", code=1).stderr
+    )
+    assert "that is one run" in flow.inv("runs.compare", newer, newer, code=1).stderr
+    assert f"which runs? inv runs.compare {newer} ID" in flow.inv("runs.compare", newer, code=1).stderr
