@@ -67,7 +67,9 @@ if tool == "kind":
 if tool == "docker":
     if arguments[0] == "cp":
         if arguments[1].endswith(":/kind/kf-template-folder"):
-            end(0, "x" * 512 + state["owner"] + "\\0" * 100) if state["owner"] else end(1)
+            if not state["owner"]:
+                end(1, err="Error response from daemon: " + state["no_owner"])
+            end(0, "x" * 512 + state["owner"] + "\\0" * 100)
         state["owner"] = pathlib.Path(arguments[1]).read_text()
         end(0)
     if arguments[0] in ("exec", "network", "start"):
@@ -131,7 +133,7 @@ class Tools:
         (folder / "bin").mkdir(parents=True)
         self.state: dict[str, Any] = {
             **{"name": name, "clusters": [], "owner": "", "stamp": "", "faults": {}, "slow": 0, "polls": 0},
-            **{"deployments": [READY], "words": "", "minor": "36"},
+            **{"deployments": [READY], "words": "", "minor": "36", "no_owner": "Could not find the file"},
         }
         self.keep()
         text = TOOL.format(
@@ -447,6 +449,15 @@ def test_another_projects_cluster_of_the_same_name_is_left_alone(project: Path, 
         said = inv(project, *command, code=1)
         assert "the kind cluster 'own-cluster' is that of /home/somebody/own-cluster, not of this folder" in said
     assert not any("delete" in line or "apply" in line for line in tools.asked())
+
+
+@needs_engine
+@needs_manifests
+def test_a_cluster_that_nobody_has_signed(project: Path, tools: Tools) -> None:
+    tools.keep(clusters=["own-cluster"])
+    assert "is that of another project, not of this folder" in inv(project, "cluster.up", code=1)
+    tools.keep(no_owner="No such container: own-cluster-control-plane")  # kind on podman
+    assert "next: inv push" in inv(project, "cluster.up")
 
 
 @needs_engine
