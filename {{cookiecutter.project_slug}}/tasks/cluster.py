@@ -22,7 +22,7 @@ import yaml
 from invoke.exceptions import Exit
 
 from . import containers
-from .project import ROOT, Settings, fail, write
+from .project import ROOT, Settings, fail, transient, write
 
 Say = Callable[[str], None]
 
@@ -498,8 +498,6 @@ def _last_words(where: str, pod: dict[str, Any], container: str) -> str:
 
 def wait(where: str, say: Say, again: str) -> None:
     """Wait until every deployment is ready: a line for each change, and one that changes on a terminal."""
-    from .images import transient
-
     start, shown = time.monotonic(), dict[str, str]()
     while True:
         now = deployments(where)

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 import tomllib
@@ -25,7 +24,7 @@ from invoke.exceptions import Exit
 
 from . import containers, project
 from .containers import LABEL
-from .project import ROOT, Settings, fail, write
+from .project import ROOT, Settings, fail, transient, write
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -314,13 +313,6 @@ class Progress:
     def _log(self, text: str) -> None:
         with LOG.open("a", encoding="utf-8") as log:
             log.write(text)
-
-
-def transient(text: str = "") -> None:
-    """On a terminal, show a line that the next one replaces; empty to remove it."""
-    if sys.stdout.isatty():
-        width = shutil.get_terminal_size().columns - 1
-        print(f"\r\033[K{text[:width]}", end="", flush=True)
 
 
 def _instruction(vertex: str) -> str:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import project, runs
-from .project import ROOT, fail
+from .project import ROOT, fail, on_terminal, transient
 from .report import write_report
 from .runs import Run, Step
 
@@ -187,6 +187,30 @@ def _stoppable(launcher: "Processes | Containers") -> Iterator[None]:
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _live(run: Run) -> Iterator[None]:
+    """On a terminal, show what runs and since when, in a line below those of the steps that are done."""
+    over = threading.Event()
+
+    def show() -> None:
+        while not over.wait(0.5):
+            running = [step for step in list(run.steps) if step.status == "running"]
+            busy = [f"{step.name} {runs.elapsed(step.started or runs.now()):.0f} s" for step in running]
+            waiting = sum(step.status == "waiting" for step in list(run.steps))
+            transient(f"  {', '.join(busy)}{f'; {waiting} waiting' if waiting else ''}" if busy else "")
+
+    thread = threading.Thread(target=show, daemon=True)
+    if on_terminal():
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if thread.is_alive():
+            thread.join()
+        transient()
 
 
 class Engine:
@@ -359,6 +383,7 @@ class Engine:
                     contextlib.redirect_stdout(log),
                     contextlib.redirect_stderr(log),
                     _stoppable(self.launcher),
+                    _live(run),
                     _replaced(self._execute, self._start, self._iterate),
                 ):
                     local.init(
