@@ -362,7 +362,7 @@ def _wire_registry(config: Settings) -> None:
 
 def apply(where: str, *what: str, **options: Any) -> None:
     """Apply on the server's side, because some of the definitions are too large for kubectl's own way."""
-    applied = kubectl(where, "apply", "--server-side", "--force-conflicts", *what, **options)
+    applied = kubectl(where, "apply", "--server-side", "--force-conflicts", *what, **{"timeout": 900, **options})
     if applied.returncode:
         hint = ""
         if "github.com" in applied.stderr:
@@ -403,14 +403,17 @@ def stage(config: Settings, part: str, overlay: Path = OVERLAY, extra: str = "")
     with the version, the copy of the manifests and the mirror that invoke.yaml names."""
     folder = STAGE / part
     folder.mkdir(parents=True, exist_ok=True)
-    source, version = config.kfp_manifests.rstrip("/"), f"?ref={config.kfp_version}"
+    source = config.kfp_manifests.rstrip("/")
+    version = (
+        f"?timeout=600s&ref={config.kfp_version}"  # kustomize gives git 27 seconds, and this is a large repository
+    )
     base = f"{source or RELEASE}/{'cluster-scoped-resources' if part != 'platform' else 'env/platform-agnostic'}"
     if source and "://" not in source and not source.startswith("github.com"):
         path = (ROOT / source).resolve() / base[len(source) + 1 :]
         if not (path / "kustomization.yaml").is_file():
             raise fail(f"kfp_manifests in invoke.yaml is {source}, and there is no {path}/kustomization.yaml")
         base = os.path.relpath(path, folder.resolve())
-    elif "?ref=" not in base:
+    elif "ref=" not in base:
         base += version
     if part == "platform":
         text = (overlay / "kustomization.yaml").read_text(encoding="utf-8") + extra
