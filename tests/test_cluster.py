@@ -101,6 +101,8 @@ if "deployments,pods,pvc" in arguments:
     end(0, json.dumps(dict(items=now)))
 if "logs" in arguments:
     end(0, state["words"])
+if "nodes" in arguments:
+    end(0, state["label"])
 if "version" in arguments:
     end(0, json.dumps(dict(clientVersion=dict(minor="36"), serverVersion=dict(minor=state["minor"]))))
 end(0)
@@ -133,7 +135,7 @@ class Tools:
         (folder / "bin").mkdir(parents=True)
         self.state: dict[str, Any] = {
             **{"name": name, "clusters": [], "owner": "", "stamp": "", "faults": {}, "slow": 0, "polls": 0},
-            **{"deployments": [READY], "words": "", "minor": "36", "no_owner": "Could not find the file"},
+            **{"deployments": [READY], "words": "", "minor": "36", "no_owner": "Could not find the file", "label": ""},
         }
         self.keep()
         text = TOOL.format(
@@ -456,7 +458,11 @@ def test_another_projects_cluster_of_the_same_name_is_left_alone(project: Path, 
 def test_a_cluster_that_nobody_has_signed(project: Path, tools: Tools) -> None:
     tools.keep(clusters=["own-cluster"])
     assert "is that of another project, not of this folder" in inv(project, "cluster.up", code=1)
-    tools.keep(no_owner="No such container: own-cluster-control-plane")  # kind on podman
+    tools.keep(no_owner="No such container: own-cluster-control-plane", label="somebody")  # kind on podman
+    assert "is that of another project, not of this folder" in inv(project, "cluster.down", "--yes", code=1)
+    script = "from tasks import cluster; print(cluster._label())"
+    label = subprocess.run([sys.executable, "-c", script], cwd=project, check=True, capture_output=True, text=True)
+    tools.keep(label=label.stdout.strip())
     assert "next: inv push" in inv(project, "cluster.up")
 
 

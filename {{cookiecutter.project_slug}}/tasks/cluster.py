@@ -31,6 +31,7 @@ OVERLAY = ROOT / "deploy" / "kind"
 STAGE = ROOT / "build" / "cluster"
 RELEASE = "https://github.com/kubeflow/pipelines/manifests/kustomize"
 OWNER = "/kind/kf-template-folder"  # a file in the node: the folder of the project that the cluster is for
+LABEL, LABEL_PATH = "kf-template.dev/folder", r"kf-template\.dev/folder"  # of the node, the same by a hash
 REGISTRY = "kf-template-registry"
 UI_PORT, API_PORT = 30080, 30888  # of the node, as deploy/kind has them
 API_HOST_PORT = 8888
@@ -58,6 +59,10 @@ def ui_port(config: Settings) -> int:
             "http://localhost:8080: change it, or use the cluster that it names."
         )
     return int(match[2])
+
+
+def _label() -> str:
+    return hashlib.sha256(str(ROOT).encode()).hexdigest()[:16]
 
 
 def _node(config: Settings) -> str:
@@ -97,14 +102,18 @@ def exists(config: Settings) -> bool:
 def check_owner(config: Settings) -> None:
     """Raises `Exit` where the cluster of this name was made for another folder."""
     copied = run("docker", "cp", f"{_node(config)}:{OWNER}", "-")  # as a tar archive; of a node that is stopped too
-    if "no such container" in copied.stderr.lower():
-        return  # kind runs its nodes on another engine than Docker, where this cannot be asked
     folder = copied.stdout[512:].split("\0")[0] if copied.returncode == 0 else ""
-    if folder != str(ROOT):
-        raise fail(
-            f"the kind cluster '{name(config)}' is that of {folder or 'another project'}, not of this folder: "
-            f"give this project another name in invoke.yaml, or run: kind delete cluster --name {name(config)}"
-        )
+    if folder == str(ROOT):
+        return
+    if not folder:  # kind on another engine than Docker, or the file was not written: the node's label tells too
+        nodes = kubectl(context(config), "get", "nodes", "-o", f"jsonpath={{.items[*].metadata.labels.{LABEL_PATH}}}")
+        label = nodes.stdout.strip() if nodes.returncode == 0 else ""
+        if label == _label() or (not label and "no such container" in copied.stderr.lower()):
+            return
+    raise fail(
+        f"the kind cluster '{name(config)}' is that of {folder or 'another project'}, not of this folder: "
+        f"give this project another name in invoke.yaml, or run: kind delete cluster --name {name(config)}"
+    )
 
 
 # Checks
@@ -287,7 +296,7 @@ def kind_config(config: Settings, port: int) -> str:
         {"containerPort": UI_PORT, "hostPort": port, "listenAddress": "127.0.0.1"},
         {"containerPort": API_PORT, "hostPort": API_HOST_PORT, "listenAddress": "127.0.0.1"},
     ]
-    node = {"role": "control-plane", "extraPortMappings": ports}
+    node = {"role": "control-plane", "labels": {LABEL: _label()}, "extraPortMappings": ports}
     cluster = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "name": name(config), "nodes": [node]}
     return yaml.safe_dump(cluster, sort_keys=False)
 
@@ -422,7 +431,7 @@ def stage(config: Settings, part: str, overlay: Path = OVERLAY, extra: str = "")
         text = f"resources:\n  - {base}\n"
     write(folder / "kustomization.yaml", text)
     if config.image_mirror and part == "platform":
-        rendered = run("kubectl", "kustomize", str(folder), timeout=300)
+        rendered = run("kubectl", "kustomize", str(folder), timeout=900)
         if rendered.returncode:
             raise fail(f"the manifests cannot be rendered: {last_line(rendered)}")
         write(folder / "rendered.yaml", mirrored(rendered.stdout, config.image_mirror.rstrip("/")))
