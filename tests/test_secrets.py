@@ -13,7 +13,7 @@ from test_images import inv
 from test_remote import Kfp
 from test_update import git
 
-PLANTED = "planted-4711"
+PLANTED = "-".join(["planted", "4711"])  # not as it is in this file, which is in the template
 VARIABLES = ("KFP_TOKEN", "AWS_SECRET_ACCESS_KEY", "AZURE_STORAGE_KEY", "DATABASE_PASSWORD", "GITHUB_TOKEN")
 PASSWORD = "env_from_secrets: {DATABASE_PASSWORD: database/password}"
 
