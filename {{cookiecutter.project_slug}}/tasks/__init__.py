@@ -40,8 +40,7 @@ def _finish(run: runs.Run) -> None:
     cached = sum(step.cached for step in run.steps)
     if cached and cached == len(run.steps):
         say("nothing changed: every step was served from the cache (inv run --no-cache runs them all)")
-    if not run.remote:
-        say(f"report: {(run.folder / 'report.html').relative_to(ROOT)}")
+    say(f"report: {(run.folder / 'report.html').relative_to(ROOT)}")
     if run.status == "failed":
         failed = next((step.name for step in run.steps if step.status == "failed"), "")
         raise fail(f"run {run.id} failed. {run.reason}\nlog: inv runs.logs {run.id} {failed}".rstrip())
@@ -76,7 +75,7 @@ def _start(engine: str, parameters: dict[str, Any], spec: Any, config: project.S
         defaults={name: value for name, value in project.defaults(spec).items() if not name.endswith("_fingerprint")},
     )
     say(f"run {run.id} on {engine}")
-    return Engine(run, say, secret_variables(config))
+    return Engine(run, secret_variables(config))
 
 
 @task(

@@ -388,7 +388,7 @@ def make(config: Settings) -> None:
         log_in(wanted)
         _set_registry(config, wanted)
         cluster.install(config, wanted.context, OVERLAY, say, extra(wanted))
-        cluster.wait(wanted.context, say, "inv aks.up")
+        cluster.wait(wanted.context, "inv aks.up")
         if wanted.storage_account:
             _allow_data(wanted)
     except KeyboardInterrupt:

@@ -22,7 +22,8 @@ import yaml
 from invoke.exceptions import Exit
 
 from . import containers
-from .project import ROOT, Settings, fail, transient, write
+from .progress import Row, live, plain
+from .project import ROOT, Settings, fail, write
 
 Say = Callable[[str], None]
 
@@ -244,7 +245,7 @@ def up(config: Settings, say: Say) -> None:
             _create(config, port, say)
         _wire_registry(config)
         install(config, context(config), OVERLAY, say)
-        wait(context(config), say, "inv cluster.up")
+        wait(context(config), "inv cluster.up")
     except KeyboardInterrupt:
         raise Exit("stopped; run inv cluster.up again: it goes on where it was.", code=130) from None
     say(f"Kubeflow Pipelines {config.kfp_version}: {config.kfp_host}")
@@ -508,31 +509,31 @@ def _last_words(where: str, pod: dict[str, Any], container: str) -> str:
     return words[-1][:300] if words else "without a word"
 
 
-def wait(where: str, say: Say, again: str) -> None:
-    """Wait until every deployment is ready: a line for each change, and one that changes on a terminal."""
-    start, shown = time.monotonic(), dict[str, str]()
-    while True:
-        now = deployments(where)
-        for deployment, state in sorted(now.items()):
-            kind = state.split(":")[0]
-            if shown.get(deployment, "").split(":")[0] != kind and (kind != "starting" or deployment in shown):
-                transient()
-                say(f"  {deployment:<30}  {state}")
-            shown[deployment] = state
-        ready = sum(state == "ready" for state in now.values())
-        if now and ready == len(now):
-            transient()
-            return
-        spent = time.monotonic() - start
-        transient(f"  {ready} of {len(now)} deployments are ready, {spent:.0f} s")
-        if spent > TIMEOUT:
-            transient()
-            late = "; ".join(f"{deployment}: {state}" for deployment, state in now.items() if state != "ready")
-            raise fail(
-                f"not ready after {TIMEOUT // 60} minutes: {late or 'the cluster does not answer'}. "
-                f"Mend that, and run {again} again: it goes on."
-            )
-        time.sleep(3)
+def wait(where: str, again: str) -> None:
+    """Wait until every deployment is ready, and show what each is at and why it is not."""
+    start, now, shown = time.monotonic(), dict[str, str](), dict[str, str]()
+
+    def rows() -> list[Row]:
+        parts = {deployment: state.partition(": ") for deployment, state in sorted(now.items())}
+        return [Row(deployment, state, None, why) for deployment, (state, _, why) in parts.items()]
+
+    with live(rows):
+        while True:
+            now = deployments(where)
+            for deployment, state in sorted(now.items()):
+                if shown.get(deployment) != state and (state != "starting" or deployment in shown):
+                    plain(f"  {deployment:<30}  {state}")
+                shown[deployment] = state
+            if now and all(state == "ready" for state in now.values()):
+                return
+            if time.monotonic() - start > TIMEOUT:
+                break
+            time.sleep(3)
+    late = "; ".join(f"{deployment}: {state}" for deployment, state in now.items() if state != "ready")
+    raise fail(
+        f"not ready after {TIMEOUT // 60} minutes: {late or 'the cluster does not answer'}. "
+        f"Mend that, and run {again} again: it goes on."
+    )
 
 
 # Afterwards

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from . import cluster, project, remote, runs
+from . import cluster, graph, project, remote, runs
+from .progress import live, plain
 from .project import Settings, fail
 from .remote import Api
+from .report import write_report
 from .runs import Run, Step
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ def start(
         what["pipeline_version_reference"] = reference
     else:  # KFP takes the cache's switch from the pipeline alone, so the run brings its own
         what["pipeline_spec"] = _without_cache(spec, platform)
+    nodes = graph.nodes_of(spec)
     run = runs.create(
         pipeline=config.project,
         engine="cluster",
@@ -72,7 +75,10 @@ def start(
         images={own: image for image in remote.images_of(spec) if (own := project.component_of(image))},
         template_version=config.template_version,
         command=command,
-        steps=[Step(name) for name in leaves(spec)],
+        steps=[Step(node["name"]) for node in nodes],
+        defaults={name: value for name, value in project.defaults(spec).items() if not name.endswith("_fingerprint")},
+        graph=nodes,
+        groups=graph.groups_of(spec),
     )
     try:
         with remote.spoken(api.host, api.namespace):
@@ -111,20 +117,6 @@ def _without_cache(spec: "PipelineSpec", platform: "PlatformSpec") -> dict[str, 
     return {"pipeline_spec": document, "platform_spec": placed} if placed else document
 
 
-def leaves(spec: "PipelineSpec") -> list[str]:
-    """The names of the tasks that run a container, those of conditions and loops too."""
-    from kfp.local import graph_utils
-
-    def inside(dag: Any) -> list[str]:
-        found: list[str] = []
-        for name in list(graph_utils.topological_sort_tasks(dict(dag.tasks)))[::-1]:
-            component = spec.components[dag.tasks[name].component_ref.name]
-            found += inside(component.dag) if component.HasField("dag") else [name]
-        return found
-
-    return inside(spec.root.dag)
-
-
 # Watching
 
 
@@ -138,37 +130,39 @@ def watch(api: Api, run: Run, config: Settings, say: Say) -> None:
     silent_since: float | None = None
     looked = 0.0
     try:
-        while True:
-            try:
-                found = _get(api, run)
-                silent_since = None
-            except Exit as error:
-                if silent_since is None:
-                    silent_since = time.monotonic()
-                    say(f"  {str(error.message).removeprefix('error: ')} Trying again.")
-                elif time.monotonic() - silent_since > PATIENCE:
-                    raise fail(f"the cluster does not answer any more. The run goes on; {back}") from None
-                time.sleep(min(POLL * 3, 30))
-                continue
-            update(run, found, say)
-            run.save()
-            if run.status in OVER:
-                break
-            if time.monotonic() - looked > 10:
-                looked = time.monotonic()
-                if kubectl and (problem := kubectl.stuck()):
-                    raise fail(f"{problem}\nThe run itself waits for it; {back}\n{run.remote['url']}")
-            time.sleep(POLL)
+        with live(lambda: runs.rows(run)):
+            while True:
+                try:
+                    found = _get(api, run)
+                    silent_since = None
+                except Exit as error:
+                    if silent_since is None:
+                        silent_since = time.monotonic()
+                        say(f"  {str(error.message).removeprefix('error: ')} Trying again.")
+                    elif time.monotonic() - silent_since > PATIENCE:
+                        raise fail(f"the cluster does not answer any more. The run goes on; {back}") from None
+                    time.sleep(min(POLL * 3, 30))
+                    continue
+                update(run, found, plain)
+                run.save()
+                if run.status in OVER:
+                    break
+                if time.monotonic() - looked > 10:
+                    looked = time.monotonic()
+                    if kubectl and (problem := kubectl.stuck()):
+                        raise fail(f"{problem}\nThe run itself waits for it; {back}\n{run.remote['url']}")
+                time.sleep(POLL)
     except KeyboardInterrupt:
         raise Exit(f"the run goes on: {run.remote['url']}\n{back}", code=130) from None
     failed = [step for step in run.steps if step.status == "failed"]
     for step in failed:
         if kubectl and (log := kubectl.log(step.name)):
             project.write(run.log(step.name), log)
-            step.reason = step.reason or next((line for line in reversed(log.splitlines()) if line.strip()), None)
+            step.reason = step.reason or next((each for each in reversed(log.splitlines()) if each.strip()), None)
     if failed and run.status == "failed":
         run.reason = f"{failed[0].name}: {failed[0].reason or 'failed'}"
     run.save()
+    write_report(run)
 
 
 def _get(api: Api, run: Run) -> Any:

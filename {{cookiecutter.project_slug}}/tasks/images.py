@@ -24,7 +24,8 @@ from invoke.exceptions import Exit
 
 from . import containers, project
 from .containers import LABEL
-from .project import ROOT, Settings, fail, transient, write
+from .progress import Row, live, plain
+from .project import ROOT, Settings, fail, write
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -202,9 +203,9 @@ def _bake(
     file = {"group": {"default": {"targets": list(targets)}}, "target": targets}
     (folder / "bake.json").write_text(json.dumps(file), encoding="utf-8")
     command = ["docker", "buildx", "bake", "--file", "bake.json", "--progress", "rawjson"]
-    progress = Progress(images, say, "pushed" if attest else "built")
-    code = _watched(command, folder, environment, progress.line)
-    transient()
+    progress = Progress(images, "pushed" if attest else "built")
+    with live(progress.rows):
+        code = _watched(command, folder, environment, progress.line)
     if code:
         raise fail(_why(progress, images))
 
@@ -224,16 +225,13 @@ def _build_plainly(images: list[Building], folder: Path, config: Settings, platf
         for option, values in {"--build-arg": _arguments(config), "--label": _labels(image, config)}.items():
             command += [part for name, value in values.items() for part in (option, f"{name}={value}")]
         command += ["--platform", platform] if platform else []
-        progress = Progress([image], say, "built")
-        if _watched(
-            [*command, str(folder / image.name)],
-            folder,
-            {**os.environ, "DOCKER_BUILDKIT": "0"},
-            progress.line,
-            both=True,
-        ):
+        progress, environment = Progress([image], "built"), {**os.environ, "DOCKER_BUILDKIT": "0"}
+        with live(progress.rows):
+            code = _watched([*command, str(folder / image.name)], folder, environment, progress.line, both=True)
+            if not code:
+                progress.done(image.name)
+        if code:
             raise fail(_why(progress, [image]))
-        progress.done(image.name)
 
 
 def _watched(
@@ -265,17 +263,24 @@ def _watched(
 
 
 class Progress:
-    """What a build says of itself, from BuildKit's JSON lines: a line for each image that is ready, one that changes
-    on a terminal, and for an error what is not progress (`rest`) and the log of each step that failed (`failed`)."""
+    """What a build says of itself, from BuildKit's JSON lines: what each image is at, and for an error what is not
+    progress (`rest`) and the log of each step that failed (`failed`)."""
 
-    def __init__(self, images: list[Building], say: Say, verb: str) -> None:
-        self.images, self.say, self.verb = images, say, verb
+    def __init__(self, images: list[Building], verb: str) -> None:
+        self.images, self.verb = images, verb
         self.started = time.monotonic()
+        self._at = {image.name: Row(image.name) for image in images}
         self.rest: list[str] = []
         self.failed: dict[str, str] = {}
         self._logs: dict[str, str] = {}
-        self._done: set[str] = set()
         write(LOG, "")
+
+    def rows(self) -> list[Row]:
+        """The images, for a list that changes."""
+        for row in self._at.values():
+            if row.state == "building":
+                row.seconds = time.monotonic() - self.started
+        return list(self._at.values())
 
     def line(self, text: str) -> None:
         try:
@@ -295,20 +300,24 @@ class Progress:
 
     def _step(self, step: dict[str, Any]) -> None:
         instruction, ended = _instruction(step["name"]), "completed" in step
+        target = re.match(r"\[([a-z0-9-]+)\b", step["name"])
+        name = target[1] if target and target[1] in self._at else self.images[0].name
         if step.get("error"):
             self.failed[instruction] = self._logs.get(step["digest"], "")
+            if "canceled" not in step["error"]:
+                self._at[name].state, self._at[name].note = "failed", instruction
         elif instruction == "exporting to image" and ended:
-            target = re.match(r"\[([a-z0-9-]+)\]", step["name"])
-            self.done(target[1] if target else self.images[0].name)
+            self.done(name)
         elif "started" in step and not ended and not step["name"].startswith("[internal]"):
             self._log(f"{step['name']}\n")
-            transient(f"  {instruction}")
+            if (target and target[1] in self._at) or len(self._at) == 1:
+                self._at[name].state, self._at[name].note = "building", instruction
 
     def done(self, name: str) -> None:
-        transient()
-        if name not in self._done:
-            self._done.add(name)
-            self.say(f"  {name:<16}  {self.verb:<10}  {time.monotonic() - self.started:6.1f} s")
+        row = self._at[name]
+        if row.state != self.verb:
+            row.state, row.note, row.seconds = self.verb, "", time.monotonic() - self.started
+            plain(f"  {name:<16}  {self.verb:<10}  {row.seconds:6.1f} s")
 
     def _log(self, text: str) -> None:
         with LOG.open("a", encoding="utf-8") as log:
@@ -467,33 +476,41 @@ def push(names: list[str], config: Settings, say: Say, platform: str = "", sbom:
             _bake(images, folder, config, platform, say, attest=True)
     elif missing:
         for reference in build(missing, config, lambda text: None if "up to date" in text else say(text), platform):
-            _push_one(reference, say)
+            _push_one(reference)
     for name in missing:
         reference = project.image(name, config)
         if held(client, reference) is None:
             raise fail(f"{reference} was pushed, but the registry does not hold it; push again.")
 
 
-def _push_one(reference: str, say: Say) -> None:
+def _push_one(reference: str) -> None:
     start, words = time.monotonic(), []
     layers: dict[str, str] = {}
     name = reference.rsplit("/", 1)[1].split(":")[0]
+    state = "pushing"
 
-    def line(text: str) -> None:
-        layer, _, state = text.partition(": ")
+    def heard(text: str) -> None:
+        layer, _, said = text.partition(": ")
         if re.fullmatch(r"[0-9a-f]{12}", layer):
-            layers[layer] = state
-            ready = sum(state in ("Pushed", "Layer already exists") or "Mounted" in state for state in layers.values())
-            transient(f"  {name:<16}  {ready} of {len(layers)} layers")
+            layers[layer] = said
         elif text.strip():
             words.append(text.strip())
 
-    code = _watched(["docker", "push", reference], ROOT, dict(os.environ), line, both=True)
-    transient()
+    def rows() -> list[Row]:
+        said = list(layers.values())
+        there = sum(each in ("Pushed", "Layer already exists") or "Mounted" in each for each in said)
+        note = sent(said) if state == "pushed" else f"{there} of {len(said)} layers are there"
+        return [Row(name, state, time.monotonic() - start, note)]
+
+    def sent(said: list[str]) -> str:
+        return f"{said.count('Pushed')} of {len(said)} layers"
+
+    with live(rows):
+        code = _watched(["docker", "push", reference], ROOT, dict(os.environ), heard, both=True)
+        state = "failed" if code else "pushed"
     if code:
         raise fail(registry_problem(reference, words[-1] if words else "no message"))
-    sent = sum(state == "Pushed" for state in layers.values())
-    say(f"  {name:<16}  pushed      {time.monotonic() - start:6.1f} s  {sent} of {len(layers)} layers")
+    plain(f"  {name:<16}  pushed      {time.monotonic() - start:6.1f} s  {sent(list(layers.values()))}")
 
 
 def ensure(references: list[str], config: Settings, say: Say) -> None:

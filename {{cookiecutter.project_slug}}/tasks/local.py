@@ -20,9 +20,10 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import project, runs
-from .project import ROOT, fail, on_terminal, transient
-from .report import write_report
+from . import graph, project, runs
+from .progress import live, plain
+from .project import ROOT, fail
+from .report import REPORTS, write_report
 from .runs import Run, Step
 
 if TYPE_CHECKING:
@@ -189,36 +190,11 @@ def _stoppable(launcher: "Processes | Containers") -> Iterator[None]:
             signal.signal(number, handler)
 
 
-@contextlib.contextmanager
-def _live(run: Run) -> Iterator[None]:
-    """On a terminal, show what runs and since when, in a line below those of the steps that are done."""
-    over = threading.Event()
-
-    def show() -> None:
-        while not over.wait(0.5):
-            running = [step for step in list(run.steps) if step.status == "running"]
-            busy = [f"{step.name} {runs.elapsed(step.started or runs.now()):.0f} s" for step in running]
-            waiting = sum(step.status == "waiting" for step in list(run.steps))
-            transient(f"  {', '.join(busy)}{f'; {waiting} waiting' if waiting else ''}" if busy else "")
-
-    thread = threading.Thread(target=show, daemon=True)
-    if on_terminal():
-        thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        if thread.is_alive():
-            thread.join()
-        transient()
-
-
 class Engine:
-    """One run on this machine: keeps its record, and tells `say` a line a step."""
+    """One run on this machine: keeps its record, and shows how far it is."""
 
-    def __init__(self, run: Run, say: Callable[[str], None], variables: Collection[str] = ()) -> None:
+    def __init__(self, run: Run, variables: Collection[str] = ()) -> None:
         self.run = run
-        self.say = say
         self.launcher = _launcher(run, variables)
 
     # What the record and the terminal hear of a step.
@@ -242,7 +218,7 @@ class Engine:
         step.status, step.reason, step.seconds = status, reason, runs.elapsed(step.started or runs.now())
         self.run.metrics = runs.metrics(self.run.steps)
         self.run.save()
-        self.say(f"  {step.name:<{self._width}}  {runs.state(step):<9}  {step.seconds:6.1f} s")
+        plain(f"  {step.name:<{self._width}}  {runs.state(step):<9}  {step.seconds:6.1f} s")
 
     @property
     def _width(self) -> int:
@@ -276,8 +252,9 @@ class Engine:
             == "importer"
         ):
             step.cached = False
-        step.outputs = {key: _record(value) for key, value in outputs.items()}
         done = result == status.Status.SUCCESS
+        if done:
+            step.outputs = {key: _record(value) for key, value in outputs.items()}
         self._finish(step, "succeeded" if done else "failed", None if done else step.reason)
         return outputs, result
 
@@ -317,7 +294,7 @@ class Engine:
             self.launcher.run(container, command, self.run.log(step.name), reads(arguments), [root, *workspace])
             return collect(executor_input, component_spec), status.Status.SUCCESS
         except StepFailed as failure:
-            step.reason = str(failure)
+            step.reason, step.outputs = str(failure), written_reports(executor_input)
             return {}, status.Status.FAILURE
 
     def _iterate(self, original_task_spec: Any, loop_item: Any, loop_task_name: str) -> Any:
@@ -339,7 +316,7 @@ class Engine:
         order = list(graph_utils.topological_sort_tasks(dict(tasks)))[::-1]
         leaves = {name for name, part in spec.components.items() if part.WhichOneof("implementation") != "dag"}
         self.run.steps = [Step(name) for name in order if tasks[name].component_ref.name in leaves]
-        self.run.graph = graph(spec)
+        self.run.graph, self.run.groups = graph.nodes_of(spec), graph.groups_of(spec)
         self._guarded(cache, lambda: pipeline_orchestrator.run_local_pipeline(spec, self.run.parameters))
 
     def step(self, spec: "PipelineSpec", before: Step, arguments: dict[str, Any]) -> None:
@@ -359,8 +336,9 @@ class Engine:
             except Stopped:
                 self._finish(step, "stopped")
                 raise
-            step.outputs = {key: _record(value) for key, value in outputs.items()}
             done = result == status.Status.SUCCESS
+            if done:
+                step.outputs = {key: _record(value) for key, value in outputs.items()}
             self._finish(step, "succeeded" if done else "failed", step.reason)
 
         self._guarded(False, once)
@@ -383,7 +361,7 @@ class Engine:
                     contextlib.redirect_stdout(log),
                     contextlib.redirect_stderr(log),
                     _stoppable(self.launcher),
-                    _live(run),
+                    live(lambda: runs.rows(run)),
                     _replaced(self._execute, self._start, self._iterate),
                 ):
                     local.init(
@@ -494,6 +472,17 @@ def collect(executor_input: "ExecutorInput", component_spec: "ComponentSpec") ->
         raise StepFailed(f"wrote an output of another type than it declares: {error}") from error
 
 
+def written_reports(executor_input: "ExecutorInput") -> dict[str, Any]:
+    """The reports that a step wrote before it failed, for its record: they may say more than its last words."""
+    found = {}
+    for name, declared in executor_input.outputs.artifacts.items():
+        artifact = declared.artifacts[0]
+        if artifact.type.schema_title in REPORTS and Path(artifact.uri).is_file():
+            uri = Path(artifact.uri).relative_to(ROOT).as_posix()
+            found[name] = {"type": artifact.type.schema_title, "name": name, "uri": uri, "metadata": {}}
+    return found
+
+
 def _unwritten(output: str) -> StepFailed:
     return StepFailed(f"ended well, but did not write its output '{output}'; write it to the path the step is given")
 
@@ -523,30 +512,6 @@ def _artifact(value: Any) -> Any:
     uri = value["uri"] if "://" in value["uri"] else str(ROOT / value["uri"])
     kind = {"schemaTitle": value["type"]}
     return executor.create_artifact_instance({**value, "uri": uri, "type": kind})
-
-
-def graph(spec: "PipelineSpec") -> list[dict[str, Any]]:
-    """The tasks that run something, in topological order: `name`, what each comes `after`, and the loops and conditions
-    that it is `inside`."""
-    from kfp.local import graph_utils
-
-    def tasks(dag: Any, inside: list[str], before: list[str]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        ends: dict[str, list[str]] = {}  # what a task of this DAG is, where it is a DAG itself: its last tasks
-        for name in list(graph_utils.topological_sort_tasks(dict(dag.tasks)))[::-1]:
-            component = spec.components[dag.tasks[name].component_ref.name]
-            after = [each for own in dag.tasks[name].dependent_tasks for each in ends[own]] or before
-            if component.WhichOneof("implementation") == "dag":
-                inner = tasks(component.dag, [*inside, name], after)
-                used = {each for node in inner for each in node["after"]}
-                found += inner
-                ends[name] = [node["name"] for node in inner if node["name"] not in used]
-            else:
-                found.append({"name": name, "after": after, "inside": inside})
-                ends[name] = [name]
-        return found
-
-    return tasks(spec.root.dag, [], [])
 
 
 def component_image(spec: "PipelineSpec", component: str) -> str:

@@ -7,9 +7,8 @@ import importlib.util
 import json
 import os
 import re
-import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,23 +33,19 @@ def fail(message: str) -> Exit:
     return Exit(f"error: {message}", code=1)
 
 
+above: Callable[[str], None] | None = None  # while a list changes on the terminal: what prints above it
+
+
 def say(text: str = "") -> None:
-    """Print to the real standard output, at once, even while kfp's own is redirected; over a transient line."""
+    """Print to the real standard output, at once, even while kfp's own is redirected."""
     try:
-        print(f"\r\033[K{text}" if on_terminal() else text, file=sys.__stdout__, flush=True)
+        above(text) if above else print(text, file=sys.__stdout__, flush=True)
     except BrokenPipeError:  # nobody reads any more, as in `inv runs | head`: what is under way goes on
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def on_terminal() -> bool:
     return bool(sys.__stdout__ and sys.__stdout__.isatty() and os.environ.get("TERM") != "dumb")
-
-
-def transient(text: str = "") -> None:
-    """On a terminal, show a line that the next one replaces; empty to remove it."""
-    if on_terminal():
-        width = shutil.get_terminal_size().columns - 1
-        print(f"\r\033[K{text[:width]}", end="", file=sys.__stdout__, flush=True)
 
 
 def sure(question: str, yes: bool) -> None:

@@ -1,25 +1,51 @@
 """The page of a run, and of several side by side: one file each, which needs no server and no network.
 
-What comes from data is escaped, and the steps' own reports are in sandboxed frames: what they hold can neither run nor
-reach the page.
+What comes from data is escaped. The steps' own reports are in frames that may run nothing, and the page's policy lets
+nothing be fetched. A page stays below 1.5 MB: what is left out of it is said, and linked where it lies.
 """
 
-from html import escape
+import base64
+import hashlib
+import html
+import os
+import re
+import shutil
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote
 
-from . import runs
+from . import graph, runs
+from .graph import Box, Layout
 from .project import ROOT, write
 from .runs import Run, Step
 
 STYLE = Path(__file__).with_name("report.css")
-LARGEST = 400_000  # bytes of a step's own report that are shown; a larger one is a link
-SIGNS = {"succeeded": "✓", "cached": "≡", "failed": "✗", "stopped": "■", "running": "…", "skipped": "-"}
-WIDTH, HEIGHT, GAP = 152, 46, 28  # of a node of the graph, and between two
+STEP_STYLE = ROOT / "components" / "shared" / "style.css"
+ROOM = {"reports": 800_000, "logs": 200_000}  # bytes of them in a page
+ROWS = 300  # of a table
+SIGNS = {"succeeded": "✓", "cached": "≡", "failed": "✗", "stopped": "■", "running": "…", "pending": "…", "skipped": "-"}
+REPORTS = {"system.HTML": "html", "system.Markdown": "md"}
+# A frame is as high as what is in it, so that the page has one scroll bar and is printed whole.
+SCRIPT = """
+for (const frame of document.querySelectorAll("iframe")) {
+  const fit = () => {
+    const body = frame.contentDocument?.body;
+    if (body) frame.style.height = Math.min(body.offsetHeight + 34, 8000) + "px";
+  };
+  frame.addEventListener("load", fit);
+  addEventListener("resize", fit);
+  fit();
+}
+"""
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; script-src "
+    f"'sha256-{base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()}'"
+)
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
+COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")  # and what else a terminal would obey
 
 
 def write_report(run: Run) -> Path:
-    """Write `runs/<id>/report.html` and return its path."""
+    """Write `runs/<id>/report.html`, beside it the steps' own reports in `reports/`, and return its path."""
     path = run.folder / "report.html"
     write(path, page(f"{run.pipeline} {run.id}", report(run)))
     return path
@@ -29,24 +55,51 @@ def write_comparison(compared: list[Run]) -> Path:
     """Write `build/compare.html` and return its path."""
     path = ROOT / "build" / "compare.html"
     path.parent.mkdir(exist_ok=True)
-    write(path, page(f"{compared[0].pipeline}: {len(compared)} runs", side_by_side(compared)))
+    write(path, page(f"{compared[0].pipeline}: {len(compared)} runs", side_by_side(compared, path.parent)))
     return path
 
 
+# HTML
+
+
+def escape(value: object, most: int = 1000) -> str:
+    """Text as HTML, cut to `most` characters; characters that are not seen, or turn others round, are written out."""
+    text = COLOURS.sub("", str(value)).replace("\r\n", "\n")
+    text = text if len(text) <= most else f"{text[:most]}…"
+    text = UNSEEN.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return html.escape(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
 def page(title: str, parts: list[str]) -> str:
-    style = STYLE.read_text(encoding="utf-8")
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{html.escape(POLICY)}">'
+    meta += '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    style = "".join(path.read_text(encoding="utf-8") for path in (STEP_STYLE, STYLE) if path.exists())
+    head = f'<meta charset="utf-8">{meta}<title>{escape(title)}</title><style>\n{style}</style>'
+    body = "\n".join(part for part in parts if part)
     return (
-        f'<!doctype html>\n<html lang="en"><head>{head}<style>\n{style}</style></head>\n'
-        f"<body><main>{''.join(parts)}</main></body></html>\n"
+        f'<!doctype html>\n<html lang="en"><head>{head}</head>\n'
+        f"<body><main>\n{body}\n</main><script>{SCRIPT}</script></body></html>\n"
     )
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """A table; the cells are HTML already."""
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>\n" for row in rows)
-    return f'<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+def table(title: str, header: list[str], rows: list[list[str]]) -> str:
+    """A table; the cells are HTML already. A last column that says nothing is left out."""
+    if not any(row[-1] for row in rows):
+        header, rows = header[:-1], [row[:-1] for row in rows]
+    head = "".join(f'<th scope="col">{cell}</th>' for cell in header)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>\n" for row in rows[:ROWS])
+    rest = f"<p>{len(rows) - ROWS} more are in run.json.</p>" if len(rows) > ROWS else ""
+    return wide(title, f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>") + rest
+
+
+def wide(title: str, content: str, name: str = "scroll") -> str:
+    """What may be wider than the page: it scrolls alone, by keyboard too."""
+    return f'<div class="{name}" role="region" aria-label="{escape(title)}" tabindex="0">{content}</div>'
+
+
+def link(path: Path, base: Path, text: str) -> str:
+    """A link to a file, from a page in the folder `base`: it holds as long as the project is moved as a whole."""
+    return f'<a href="{quote(Path(os.path.relpath(path, base)).as_posix())}">{escape(text)}</a>'
 
 
 def mark(status: str) -> str:
@@ -54,43 +107,54 @@ def mark(status: str) -> str:
     return f'<span class="{escape(status)}">{SIGNS.get(status, "")} {escape(status)}</span>'
 
 
+def seconds(step: Step) -> str:
+    return f"{step.seconds:,.1f} s" if step.started else ""
+
+
+def code(value: object, most: int = 1000) -> str:
+    return f"<code>{escape(value, most)}</code>"
+
+
+# The page of a run
+
+
 def report(run: Run) -> list[str]:
-    started = runs.local_time(run.started)
-    parts = [
-        f"<h1>{escape(run.pipeline)}</h1>",
-        f"<p>Run {escape(run.id)}: <strong>{mark(run.status)}</strong> in {run.seconds:.1f} s "
-        f"on {escape(run.engine)}, started {escape(started)}.</p>",
-        f'<p class="reason">{escape(run.reason)}</p>' if run.reason else "",
-        f'<p><a href="{escape(run.remote["url"])}">In the Kubeflow Pipelines UI</a></p>' if run.remote else "",
-    ]
-    if run.metrics:
-        found = [[escape(name), escape(runs.number(value))] for name, value in run.metrics.items()]
-        parts += ["<h2>Metrics</h2>", table(["Metric", "Value"], found)]
-    parts += ["<h2>Steps</h2>", graph(run), timeline(run)]
+    url = str(run.remote.get("url", ""))
     rows = [
-        [escape(step.name), mark(runs.state(step)), f"{step.seconds:.1f} s", escape(step.reason or "")]
-        for step in run.steps
+        [logged(run, step, number), mark(runs.state(step)), seconds(step), escape(step.reason or "")]
+        for number, step in enumerate(run.steps)
     ]
-    parts += [table(["Step", "Status", "Time", ""], rows), "<h2>Parameters</h2>", parameters(run)]
-    for step in run.steps:
-        for name, artifact in step.outputs.items():
-            if isinstance(artifact, dict) and artifact.get("type") == "system.HTML":
-                parts += [f"<h2>{escape(step.name)}: {escape(name)}</h2>", frame(f"{step.name} {name}", artifact)]
-    parts += ["<h2>Artifacts</h2>", artifacts(run), "<h2>Logs</h2>"]
-    for step in run.steps:
-        if text := runs.tail(run.log(step.name), 200):
-            parts.append(
-                f'<details><summary>{escape(step.name)}</summary><pre tabindex="0">{escape(text)}</pre></details>'
-            )
-    images = [[escape(name), f"<code>{escape(image)}</code>"] for name, image in run.images.items()]
-    commit = run.code.get("commit", "not under git")
-    changed = " with uncommitted changes" if run.code.get("changed") else ""
-    parts += [
-        "<h2>How it was made</h2>",
-        f"<p>Again: <code>{escape(run.command)}</code></p><p>Code: <code>{escape(commit)}</code>{changed}</p>",
-        table(["Component", "Image"], images),
+    steps = table("Steps", ["Step", "Status", "Time", "Why"], rows)
+    counted = [[escape(name), escape(runs.number(value))] for name, value in run.metrics.items()]
+    own = reports(run, run.folder, [ROOM["reports"]])
+    sections = [
+        ("Metrics", table("Metrics", ["Metric", "Value"], counted) if counted else ""),
+        ("Steps", f'<div class="beside">{drawn(run)}{steps}</div>'),
+        ("Timeline", timeline(run)),
+        ("Parameters", parameters(run)),
+        ("Reports", "".join(f"<h3>{title}</h3>{content}" for title, content in own)),
+        ("Data", artifacts(run)),
+        ("Logs", logs(run)),
+        ("How it was made", origin(run)),
     ]
-    return parts
+    sections = [(title, content) for title, content in sections if content]
+    ids = {title: title.split()[0].lower() for title, _ in sections}
+    listed = "".join(f'<a href="#{ids[title]}">{title}</a>' for title, _ in sections)
+    return [
+        f"<h1>{escape(run.pipeline)}</h1>",
+        f"<p>Run {escape(run.id)}: <strong>{mark(run.status)}</strong> in {run.seconds:,.1f} s "
+        f"on {escape(run.engine)}, started {escape(runs.local_time(run.started))}.</p>",
+        f'<p class="reason">{escape(run.reason)}</p>' if run.reason else "",
+        f'<p><a href="{escape(url)}">In the Kubeflow Pipelines UI</a></p>' if re.match("https?://", url) else "",
+        f'<nav aria-label="Sections">{listed}</nav>',
+        *(f'<section><h2 id="{ids[title]}">{title}</h2>{content}</section>' for title, content in sections),
+    ]
+
+
+def logged(run: Run, step: Step, number: int) -> str:
+    """The name of a step, as a link to its log where there is one."""
+    name = f"<bdi>{escape(step.name)}</bdi>"
+    return f'<a href="#log-{number}">{name}</a>' if _size(run.log(step.name)) else name
 
 
 def parameters(run: Run) -> str:
@@ -98,154 +162,273 @@ def parameters(run: Run) -> str:
     rows = []
     for name, value in run.parameters.items():
         default = run.defaults.get(name, value)
-        text = f"<code>{escape(str(value)[:1000])}</code>"
         other = value != default
-        note = f"instead of <code>{escape(str(default)[:200])}</code>" if other else ""
-        rows.append([f'<span class="changed">{escape(name)}</span>' if other else escape(name), text, note])
-    return table(["Parameter", "Value", ""], rows)
-
-
-def frame(title: str, artifact: dict[str, Any]) -> str:
-    """A step's own HTML report, in a frame without rights."""
-    path = ROOT / artifact["uri"]
-    try:
-        if path.stat().st_size > LARGEST:
-            return f'<p>It is too large to be shown here: <a href="{escape(path.as_uri())}">{escape(path.name)}</a></p>'
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        return f"<p>{escape(path.name)} cannot be read: {escape(error.strerror or '')}</p>"
-    return f'<iframe sandbox title="{escape(title)}" srcdoc="{escape(text)}"></iframe>'
+        note = f"instead of {code(default, 200)}" if other else ""
+        rows.append([f"<strong>{escape(name)}</strong>" if other else escape(name), code(value), note])
+    return table("Parameters", ["Parameter", "Value", "Default"], rows) if rows else ""
 
 
 def artifacts(run: Run) -> str:
-    """What went into each step and what came out: place, size, and what is known of it."""
+    """What went into each step and what came out: its size, and where it is."""
     rows = []
     for step in run.steps:
         for way, values in (("in", step.inputs), ("out", step.outputs)):
             for name, value in values.items():
                 if not isinstance(value, dict) or "uri" not in value:
                     continue
-                metadata = value.get("metadata") or {}
-                known = ", ".join(f"{key} {metadata[key]}" for key in ("rows", "columns") if key in metadata)
-                path = ROOT / str(value["uri"])
-                size = f"{path.stat().st_size:,} bytes" if path.is_file() else ""
-                place = f"<code>{escape(str(value['uri'])[:300])}</code>"
-                rows.append([escape(step.name), way, escape(name), size, escape(known), place])
-    return table(["Step", "", "Artifact", "Size", "", "Place"], rows)
+                metadata, uri = value.get("metadata") or {}, str(value["uri"])
+                counted = [metadata.get(key) for key in ("rows", "columns")]
+                counts = [
+                    f"{n:,.0f}" if isinstance(n, int | float) else "" for n in counted
+                ]  # KFP makes floats of them
+                here = "://" not in uri and _size(ROOT / uri)
+                place = link(ROOT / uri, run.folder, uri) if here else code(uri, 300)
+                size = f"{here:,}" if here else ""
+                rows.append([f"<bdi>{escape(step.name)}</bdi>", way, escape(name), *counts, size, place])
+    header = ["Step", "In or out", "Artifact", "Rows", "Columns", "Bytes", "Place"]
+    return table("Data in and out", header, rows) if rows else ""
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all in a folder; 0 where there is none, or its name is none."""
+    try:
+        files = path.rglob("*") if path.is_dir() else [path]
+        return sum(each.stat().st_size for each in files if each.is_file())
+    except (OSError, ValueError):
+        return 0
+
+
+def logs(run: Run) -> str:
+    """The last lines of each log, folded but for those of failed steps, which have the most room."""
+    found = [(number, step) for number, step in enumerate(run.steps) if _size(run.log(step.name))]
+    found.sort(key=lambda each: each[1].status != "failed")
+    left, parts = ROOM["logs"], {}
+    for place, (number, step) in enumerate(found):
+        room = left // 2 if step.status == "failed" else left // (len(found) - place)
+        path = run.log(step.name)
+        text = _last(escape(runs.tail(path, 200), 100_000), room)
+        left -= len(text.encode())
+        whole = "" if _size(path) <= len(text) else f"<p>Its end; {link(path, run.folder, 'the whole log')}</p>"
+        name = f"<bdi>{escape(step.name)}</bdi>"
+        content = wide(f"Log of {step.name}", f"<pre>{text}</pre>", "log")
+        opened = " open" if step.status == "failed" else ""
+        parts[number] = (
+            f'<details{opened}><summary>{name}</summary><div id="log-{number}">{whole}{content}</div></details>'
+        )
+    return "".join(parts[number] for number in sorted(parts))
+
+
+def _last(text: str, room: int) -> str:
+    """The last lines of a text that fit into `room` bytes."""
+    if len(text.encode()) <= room:
+        return text
+    return text.encode()[-room:].decode(errors="ignore").partition("\n")[2]
+
+
+def origin(run: Run) -> str:
+    """What it takes to make the run again."""
+    commit = run.code.get("commit", "not under git")
+    changed = " with uncommitted changes" if run.code.get("changed") else ""
+    images = [[escape(name), code(image)] for name, image in run.images.items()]
+    template = f"<p>Template: {code(run.template_version)}</p>" if run.template_version else ""
+    return (
+        f"<p>Again: {code(run.command, 4000)}</p><p>Code: {code(commit)}{changed}</p>{template}"
+        f"{table('Images', ['Component', 'Image'], images) if images else ''}"
+    )
+
+
+# The steps' own reports
+
+
+def reports(run: Run, base: Path, room: list[int]) -> list[tuple[str, str]]:
+    """The title and content of each HTML and Markdown artifact of a run, for a page in `base`.
+
+    `room` holds the bytes that are left for them, and is lessened: what does not fit becomes a link.
+    """
+    found = []
+    for step in run.steps:
+        for name, artifact in step.outputs.items():
+            if not isinstance(artifact, dict) or artifact.get("type") not in REPORTS:
+                continue
+            title = escape(f"{step.name}: {name}")
+            ending = REPORTS[artifact["type"]]
+            file = run.folder / "reports" / f"{step.name}.{name}.{ending}".replace("/", ".")
+            try:
+                _keep(ROOT / str(artifact.get("uri", "")), file)
+                text = file.read_text(encoding="utf-8", errors="replace") if _size(file) <= room[0] else None
+            except (OSError, ValueError) as error:
+                problem = error.strerror if isinstance(error, OSError) else error
+                found.append((title, f"<p>It cannot be read: {escape(problem)}.</p>"))
+                continue
+            alone = f"<p>{link(file, base, 'On a page of its own')}</p>"
+            if text is not None and ending == "md":
+                text = rendered(text)
+            source = html.escape(text.replace("\0", "") if text else "")
+            if text is None or len(source.encode()) > room[0]:
+                found.append((title, f"<p>It is too large to be shown here.</p>{alone}"))
+                continue
+            room[0] -= len(source.encode())
+            label = escape(f"{run.id} {step.name} {name}")
+            frame = f'<iframe sandbox="allow-same-origin" title="{label}" srcdoc="{source}"></iframe>'
+            found.append((title, frame + alone))
+    return found
+
+
+def _keep(artifact: Path, file: Path) -> None:
+    """Keep a report with the run, under a name that a browser knows what to do with."""
+    if not artifact.is_file() and file.is_file():
+        return  # the step was served from another run, which is gone
+    file.parent.mkdir(exist_ok=True)
+    partial = file.with_name(f"{file.name}.partial")
+    shutil.copyfile(artifact, partial)
+    partial.replace(file)
+
+
+def rendered(markdown: str) -> str:
+    """Markdown as a page; HTML in it is shown as text."""
+    from markdown_it import MarkdownIt
+
+    style = STEP_STYLE.read_text(encoding="utf-8") if STEP_STYLE.exists() else ""
+    content = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
+    head = f"<head><title>Markdown</title><style>{style}</style></head>"
+    return f'<!doctype html><html lang="en">{head}<body><main>{content}</main></body></html>'
 
 
 # Drawings
 
 
-def graph(run: Run) -> str:
-    """The tasks of the pipeline and what each comes after, from left to right."""
-    if not run.graph or len(run.graph) > 60:
+def drawn(run: Run) -> str:
+    """The graph of the pipeline, with the status and time of each task."""
+    if not run.graph:
         return ""
-    names = {node["name"] for node in run.graph}
-    after = {node["name"]: [each for each in node["after"] if each in names] for node in run.graph}
-    depth: dict[str, int] = {}
-    for node in run.graph:  # in topological order
-        depth[node["name"]] = max((depth[each] + 1 for each in after[node["name"]] if each in depth), default=0)
-    across = 6  # columns; a longer pipeline goes on below, as text does
-    slots: dict[tuple[int, int], int] = {}
-    place, tops, top = dict[str, tuple[int, int]](), dict[int, int](), 0
-    for band in range(max(depth.values()) // across + 1):
-        tops[band] = top
-        members = [name for name in depth if depth[name] // across == band]
-        for name in members:
-            column = depth[name] % across
-            row = slots.get((band, column), 0)
-            slots[band, column] = row + 1
-            place[name] = (column * (WIDTH + GAP) + 2, top + row * (HEIGHT + 18) + 2)
-        top += max((slots.get((band, column), 0) for column in range(across)), default=1) * (HEIGHT + 18) + 14
-    shapes = []
-    for name, (x, y) in place.items():
-        for each in after[name]:
-            from_x, from_y = place[each][0] + WIDTH, place[each][1] + HEIGHT / 2
-            to_y = y + HEIGHT / 2
-            bend = GAP / 2 if x > from_x else GAP
-            shapes.append(f'<path d="M{from_x} {from_y} C{from_x + bend} {from_y} {x - bend} {to_y} {x} {to_y}"/>')
-    for node in run.graph:
-        x, y = place[node["name"]]
-        status, seconds = _status(run, node["name"])
-        inside = f", {node['inside'][-1]}" if node["inside"] else ""
-        below = f"{SIGNS.get(status, '')} {_short(f'{status} {seconds}{inside}', 24)}"
-        shapes.append(
-            f'<g class="{escape(status)}"><title>{escape(node["name"])}</title>'
-            f'<rect class="node" x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="8"/>'
-            f'<text x="{x + 10}" y="{y + 19}">{escape(_short(node["name"], 19))}</text>'
-            f'<text class="small" x="{x + 10}" y="{y + 36}">{escape(below)}</text></g>'
-        )
-    width = max(x for x, _ in place.values()) + WIDTH + 4
-    return drawing(f"The graph of the pipeline: {', '.join(names)}"[:300], width, top, shapes)
+    made = graph.layout(run.graph, run.groups)
+    if made.drawn() > graph.MOST:
+        return f"<p>The graph of {len(run.graph)} tasks is too large to be drawn.</p>"
+    shapes = _shapes(run, made)
+    label = f"The graph of the pipeline: {', '.join(node['name'] for node in run.graph)}"
+    return wide("Graph of the pipeline", drawing(label, made.width + 4, made.height + 4, shapes, "2 2"), "graph")
 
 
-def drawing(label: str, width: int, height: int, shapes: list[str]) -> str:
-    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-    picture = f'<svg role="img" aria-label="{escape(label)}" {size}>{"".join(shapes)}</svg>'
-    return f'<div class="wide" tabindex="0">{picture}</div>'
+def drawing(label: str, width: float, height: float, shapes: str, shift: str = "0 0") -> str:
+    size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
+    return (
+        f'<svg role="img" aria-label="{escape(label, 300)}" {size}><g transform="translate({shift})">{shapes}</g></svg>'
+    )
+
+
+def _shapes(run: Run, made: Layout) -> str:
+    shapes = [_curve(points) for points in made.edges]
+    for box in made.boxes:
+        shapes.append(_group(run, box) if box.inner else _task(run, box))
+    return "".join(shapes)
+
+
+def _curve(points: list[tuple[float, float]]) -> str:
+    (x, y), *rest = points
+    path = f"M{x:.1f} {y:.1f}"
+    for next_x, next_y in rest:
+        if next_x == x:
+            path += f" V{next_y:.1f}"
+        else:
+            middle = (y + next_y) / 2
+            path += f" C{x:.1f} {middle:.1f} {next_x:.1f} {middle:.1f} {next_x:.1f} {next_y:.1f}"
+        x, y = next_x, next_y
+    return (
+        f'<path d="{path}"/><path class="tip" d="M{x - 4:.1f} {y - 6:.1f} L{x:.1f} {y:.1f} L{x + 4:.1f} {y - 6:.1f}"/>'
+    )
+
+
+def _group(run: Run, box: Box) -> str:
+    assert box.inner
+    label = run.groups.get(box.names[0], box.names[0])
+    x, y = box.x + (box.width - box.inner.width) / 2, box.y + graph.HEAD
+    shown = _short(label, int(box.width / graph.LETTER) - 2)
+    return (
+        f"<g><title>{escape(label)}</title>{_rectangle(box, 'group')}"
+        f'<text class="small" x="{box.x + 10:.1f}" y="{box.y + 16:.1f}">{shown}</text>'
+        f'<g transform="translate({x:.1f} {y:.1f})">{_shapes(run, box.inner)}</g></g>'
+    )
+
+
+def _task(run: Run, box: Box) -> str:
+    name, many = box.names[0], len(box.names)
+    status, time = _status(run, box.names)
+    title = name if many == 1 else f"{name} and {many - 1} more"
+    below = f"{SIGNS.get(status, '')} {status} {time}"
+    stack = _rectangle(Box([], x=box.x + 4, y=box.y + 4), "node") if many > 1 else ""
+    return (
+        f'<g class="{escape(status)}"><title>{escape(", ".join(box.names), 500)}</title>{stack}'
+        f"{_rectangle(box, 'node')}"
+        f'<text x="{box.x + 10:.1f}" y="{box.y + 19:.1f}">{_short(title, 21)}</text>'
+        f'<text class="small" x="{box.x + 10:.1f}" y="{box.y + 36:.1f}">{_short(below, 26)}</text></g>'
+    )
+
+
+def _rectangle(box: Box, name: str) -> str:
+    size = f'width="{box.width:.1f}" height="{box.height:.1f}"'
+    return f'<rect class="{name}" x="{box.x:.1f}" y="{box.y:.1f}" {size} rx="8"/>'
 
 
 def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return escape(text if len(text) <= most else text[: most - 1] + "…", 1000)
 
 
-def _status(run: Run, name: str) -> tuple[str, str]:
-    """The status of a task, and its seconds; of a loop's task, that of all its iterations."""
-    own = [step for step in run.steps if step.name.rsplit("/", 1)[-1].split(" (")[0] == name]
+def _status(run: Run, names: list[str]) -> tuple[str, str]:
+    """The status of tasks, the worst of them first, and their seconds; those of all iterations in a loop."""
+    own = [step for step in run.steps if step.name.rsplit("/", 1)[-1].split(" (")[0] in names]
     if not own:
-        return "skipped", ""
+        return "skipped" if run.status in ("succeeded", "failed", "stopped") else "waiting", ""
     states = [runs.state(step) for step in own]
     worst = next((each for each in ("failed", "stopped", "running") if each in states), states[0])
-    return worst, f"{sum(step.seconds for step in own):.1f} s" + (f" of {len(own)}" if len(own) > 1 else "")
+    of = f", {len(own)} times" if len(own) > len(names) else ""
+    return worst, f"{sum(step.seconds for step in own):,.1f} s{of}" if any(step.started for step in own) else ""
 
 
 def timeline(run: Run) -> str:
     """When each step ran, as bars on one scale."""
     timed = [(step, runs.moment(step.started)) for step in run.steps if step.started]
-    shown = [(step, start) for step, start in timed if start is not None][:100]
+    known = sorted(((step, start) for step, start in timed if start is not None), key=lambda each: each[1])
+    shown, rest = known[:100], len(known) - 100
     if len(shown) < 2:
         return ""
-    first = min(start for _, start in shown)
+    first = shown[0][1]
     whole = max(max(start - first + step.seconds for step, start in shown), 0.1)
-    left, wide, tall = 200, 560, 22
     rows = []
     for number, (step, start) in enumerate(shown):
-        x, width, y = left + (start - first) / whole * wide, max(step.seconds / whole * wide, 2), number * tall
-        beside = min(x + width + 5, left + wide + 8)
+        x, width, y = (start - first) / whole * 100, max(step.seconds / whole * 100, 0.4), number * 34
         rows.append(
-            f'<g class="{escape(runs.state(step))}"><text x="0" y="{y + 15}">{escape(_short(_label(step), 26))}</text>'
-            f'<rect class="bar" x="{x:.1f}" y="{y + 4}" width="{width:.1f}" height="{tall - 8}" rx="3"/>'
-            f'<text class="small" x="{beside:.1f}" y="{y + 15}">{step.seconds:.1f} s</text></g>'
+            f'<g class="{escape(runs.state(step))}"><title>{escape(step.name)}</title>'
+            f'<text x="0" y="{y + 12}">{_short(step.name.rsplit("/", 1)[-1], 40)}: {seconds(step)}</text>'
+            f'<rect class="bar" x="{min(x, 99.6):.2f}%" y="{y + 17}" width="{width:.2f}%" height="9" rx="3"/></g>'
         )
-    return "<h3>When they ran</h3>" + drawing("When each step ran", left + wide + 70, len(shown) * tall, rows)
+    picture = f'<svg role="img" aria-label="When each step ran" width="100%" height="{len(shown) * 34}">'
+    rest_said = f"<p>The first 100; {rest} more steps ran after them.</p>" if rest > 0 else ""
+    return f"{picture}{''.join(rows)}</svg>{rest_said}"
 
 
-def _label(step: Step) -> str:
-    return step.name.rsplit("/", 1)[-1]
+# Several runs
 
 
-def side_by_side(compared: list[Run]) -> list[str]:
+def side_by_side(compared: list[Run], base: Path) -> list[str]:
     """What differs, what came of it with the best marked, and the steps' reports beside each other."""
     parts = [f"<h1>{escape(compared[0].pipeline)}: {len(compared)} runs</h1>"]
+    names = [link(run.folder / "report.html", base, run.id) for run in compared]
     for title, rows in runs.comparison(compared).items():
         cells = []
         for name, values, top in rows:
             shown = [
-                f'<span class="best">{escape(value[:300])} ★</span>' if position == top else escape(value[:300])
+                f'<strong class="best">{escape(value, 300)} ★</strong>' if position == top else escape(value, 300)
                 for position, value in enumerate(values)
             ]
             cells.append([escape(name), *shown])
-        parts += [f"<h2>{title.capitalize()}</h2>", table(["", *(run.id for run in compared)], cells)]
-    parts.append("<p>★ the best of them</p>")
-    reports: dict[str, list[str]] = {}
+        parts += [f"<h2>{title.capitalize()}</h2>", table(title.capitalize(), ["Name", *names], cells)]
+        if any(top is not None for *_, top in rows):
+            parts.append("<p>★ the best of them</p>")
+    beside: dict[str, list[str]] = {}
+    room = [ROOM["reports"]]
     for run in compared:
-        for step in run.steps:
-            for name, artifact in step.outputs.items():
-                if isinstance(artifact, dict) and artifact.get("type") == "system.HTML":
-                    inner = frame(f"{run.id} {step.name} {name}", artifact)
-                    section = f"<section><h3>{escape(run.id)}</h3>{inner}</section>"
-                    reports.setdefault(f"{step.name}: {name}", []).append(section)
-    for title, frames in reports.items():
-        parts += [f"<h2>{escape(title)}</h2>", f'<div class="side">{"".join(frames)}</div>']
+        for title, content in reports(run, base, room):
+            beside.setdefault(title, []).append(f"<section><h3>{escape(run.id)}</h3>{content}</section>")
+    for title, found in beside.items():
+        parts += [f"<h2>{title}</h2>", f'<div class="side">{"".join(found)}</div>']
     return parts

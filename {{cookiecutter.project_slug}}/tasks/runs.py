@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .progress import Row
 from .project import ROOT, fail, write
 
 RUNS = ROOT / "runs"
@@ -37,7 +38,7 @@ class Run:
     """A run's record. `status`: running, succeeded, failed or stopped; `started`: ISO 8601, UTC; `seconds`: in all.
 
     `defaults` are the parameters of a run that is given none; `graph` has the pipeline's tasks: `name`, what it comes
-    `after`, and the loops and conditions that it is `inside`.
+    `after`, and the loops and conditions that it is `inside`; `groups` says what those are for.
     `remote` is there for a run on a cluster: `host`, `run_id` there, the pipeline's `version` and the `url` in the UI.
     """
 
@@ -59,6 +60,7 @@ class Run:
     steps: list[Step] = field(default_factory=list)
     defaults: dict[str, Any] = field(default_factory=dict)
     graph: list[dict[str, Any]] = field(default_factory=list)
+    groups: dict[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -343,10 +345,20 @@ def details(run: Run) -> str:
         lines += ["", f"code    {commit[:12]}{' with uncommitted changes' if run.code.get('changed') else ''}"]
     lines.append(f"again   {run.command}")
     if run.remote:
-        lines += [f"version {run.remote['version']}", f"page    {run.remote['url']}"]
-    else:
-        lines.append(f"report  {(run.folder / 'report.html').relative_to(ROOT)}")
+        lines += [f"version {run.remote.get('version', '')}", f"page    {run.remote.get('url', '')}"]
+    lines.append(f"report  {(run.folder / 'report.html').relative_to(ROOT)}")
     return "\n".join(lines)
+
+
+def rows(run: Run) -> list[Row]:
+    """The steps as a terminal shows them while they run."""
+    found = []
+    for step in list(run.steps):
+        running = step.status == "running"  # a step counts as cached until it is known that it is not
+        spent = elapsed(step.started) if running and step.started else step.seconds
+        shown = step.status if running else state(step)
+        found.append(Row(step.name, shown, spent if step.started else None, step.reason or ""))
+    return found
 
 
 def state(step: Step) -> str:

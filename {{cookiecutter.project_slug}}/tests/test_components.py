@@ -39,10 +39,11 @@ def test_preprocessing_gives_train_and_test_the_same_share_of_each_class(penguin
 
 
 def test_a_trained_model_predicts_what_it_has_not_seen(penguins: Path, tmp_path: Path) -> None:
-    names = ("model", "predictions", "metrics", "evaluation", "report")
-    model, predictions, metrics, evaluation, report = (tmp_path / name for name in names)
+    names = ("model", "card", "predictions", "metrics", "evaluation", "report")
+    model, card, predictions, metrics, evaluation, report = (tmp_path / name for name in names)
     preprocess.main(penguins, "species", tmp_path / "train", tmp_path / "test")
-    train.main(tmp_path / "train", "species", model, metrics, max_iter=20)
+    train.main(tmp_path / "train", "species", model, metrics, card, max_iter=20)
     predict.main(model, tmp_path / "test", "species", predictions, metrics, evaluation, report)
+    assert "| bill_length_mm | number |" in card.read_text().replace("\\", "")
     table = pd.read_parquet(predictions)
     assert (table["prediction"] == table["species"]).mean() > 0.9

@@ -4,6 +4,7 @@ import html
 import json
 import math
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -85,12 +86,32 @@ def page(title: str, *sections: str) -> str:
     """One self-contained HTML page. `sections` are HTML already: what comes from data must be escaped."""
     title, meta = html.escape(title), '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
     head = f"<head>{meta}<title>{title}</title><style>{STYLE.read_text(encoding='utf-8')}</style></head>"
-    body = "\n".join([f"<body><h1>{title}</h1>", *sections, "</body>"])
+    body = "\n".join([f"<body><main><h1>{title}</h1>", *sections, "</main></body>"])
     return f'<!doctype html>\n<html lang="en">{head}\n{body}</html>\n'
 
 
+class Html(str):
+    """Text that is HTML already: `html_table` takes it as it is."""
+
+
 def html_table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
-    """A table whose cells are text, whatever is in them: `<script>` is a fine column name."""
-    head = "".join(f"<th>{html.escape(str(cell))}</th>" for cell in header)
-    body = "\n".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    """A table whose cells are text, whatever is in them (`<script>` is a fine column name), or `Html`."""
+
+    def inside(cell: object) -> str:
+        return cell if isinstance(cell, Html) else html.escape(str(cell))
+
+    head = "".join(f'<th scope="col">{inside(cell)}</th>' for cell in header)
+    body = "\n".join("<tr>" + "".join(f"<td>{inside(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def markdown_text(value: object) -> str:
+    """A value as text in Markdown, on one line: nothing in it is markup."""
+    return re.sub(r"([\\`*\[\]<>|#~&$]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", " ".join(str(value).split()))
+
+
+def markdown_table(header: Sequence[object], rows: Iterable[Iterable[object]], most: int = 200) -> str:
+    """A table in Markdown of text; of more than `most` rows, it says how many are not in it."""
+    lines = [f"| {' | '.join(map(markdown_text, row))} |" for row in [header, *rows]]
+    lines[most + 1 :] = [f"\nand {len(lines) - most - 1} more"] if len(lines) > most + 1 else []
+    return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])

@@ -1,7 +1,5 @@
 """Prediction: what the model says of every row, and where the truth is known, how right it is."""
 
-import re
-from html import escape
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,19 +7,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import pygal
 import skops.io
 from sklearn import metrics as score
+from sklearn.inspection import permutation_importance
 from typer import Option
 
-from shared import step
+from shared import plots, step
 from shared.step import StepError
 from shared.tables import features, target_values
 
 # A skops file may hold any class; besides scikit-learn's plain ones, only these are loaded.
 TRUSTED = ["numpy.dtype", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
-# Not needed of pygal's SVG: the date, its style, what its script reads, most decimals of a dot's place.
-SURPLUS = re.compile(r'<!--.*?-->|<(script|style|desc|title)\b.*?</\1>|(?P<place> c[xy]="\d+\.\d)\d+', re.DOTALL)
 
 
 def main(
@@ -38,7 +34,7 @@ def main(
     fitted, data = load_model(model), pq.read_table(table)
     x = model_input(fitted, data)
     said = fitted.predict(x)
-    scores, curves, plots = dict[str, float](), dict[str, Any](), list[str]()
+    scores, curves, parts = dict[str, float](), dict[str, Any](), list[str]()
     added = {"prediction": pa.array(said)}
     chances = fitted.predict_proba(x) if problem_type == "classification" else None
     if chances is not None:
@@ -48,10 +44,11 @@ def main(
         known = pc.invert(pc.is_null(column, nan_is_null=True)).to_numpy()
         truth = target_values(column.filter(pa.array(known)), problem_type)
         if chances is None:
-            scores, plots = evaluate_numbers(truth, said[known])
+            scores, parts = evaluate_numbers(truth, said[known])
         else:
-            scores, curves, plots = evaluate_classes(fitted.classes_, truth, said[known], chances[known])
+            scores, curves, parts = evaluate_classes(fitted.classes_, truth, said[known], chances[known])
             added["prediction"] = added["prediction"].cast(column.type)  # classes are text in the model
+        parts.append(importance(fitted, x[known], truth))
     kept = {name: data.column(name) for name in data.column_names if name not in added}
     with step.writing(predictions) as temporary:
         pq.write_table(pa.table(kept | added), temporary)
@@ -59,8 +56,9 @@ def main(
     step.write_text(evaluation, "")
     values = step.html_table(("metric", "value"), [(name, f"{value:.4g}") for name, value in scores.items()])
     found = values if scores else "<p>The truth is not in the table: there are no metrics.</p>"
-    step.write_text(report, step.page(f"Prediction of {target}", f"<p>{len(said)} rows predicted.</p>", found, *plots))
-    step.write_metadata(executor_input, {"predictions": {"rows": len(said)}, "metrics": scores, "evaluation": curves})
+    step.write_text(report, step.page(f"Prediction of {target}", f"<p>{len(said)} rows predicted.</p>", found, *parts))
+    shape = {"rows": len(said), "columns": len(kept | added)}
+    step.write_metadata(executor_input, {"predictions": shape, "metrics": scores, "evaluation": curves})
     print(f"{len(said)} rows predicted,", *(f"{name} {value:.4g}" for name, value in scores.items()))
 
 
@@ -95,17 +93,21 @@ def evaluate_classes(classes: Any, truth: Any, said: Any, chances: Any) -> tuple
     scores = {"accuracy": score.accuracy_score(truth, said)}
     scores["f1_macro"] = score.f1_score(truth, said, average="macro", zero_division=0)
     curves = step.confusion_matrix_metadata(names, matrix.tolist())
-    plots = [matrix_table(names, matrix.tolist())] if len(names) <= 30 else []
+    parts = [plots.matrix("Confusion matrix", names, matrix.tolist())] if len(names) <= 30 else []
     first = 1 if len(classes) == 2 else 0  # of two classes, the second against the first; else each against the rest
     is_class, chances = truth[:, None] == classes[first:], chances[:, first:]
     both = (is_class.any(axis=0)) & (~is_class).any(axis=0)  # without rows of both kinds there is no curve
     if both.any():
         scores["roc_auc"] = score.roc_auc_score(is_class[:, both], chances[:, both])
+        scores["average_precision"] = score.average_precision_score(is_class[:, both], chances[:, both])
         fpr, tpr, thresholds = score.roc_curve(is_class.ravel(), chances.ravel())
         curves |= step.roc_metadata(fpr, tpr, thresholds)
-        points = [(point["falsePositiveRate"], point["recall"]) for point in curves["confidenceMetrics"]]
-        plots.append(draw("ROC curve", "false positive rate", "true positive rate", points, line=True))
-    return {name: float(value) for name, value in scores.items()}, curves, plots
+        precision, recall, _ = score.precision_recall_curve(is_class.ravel(), chances.ravel())
+        share = is_class.mean()  # what chance alone is right in
+        roc = plots.line("ROC curve", "false positive rate", "true positive rate", (fpr, tpr), [(0, 0), (1, 1)])
+        right = plots.line("Precision and recall", "recall", "precision", (recall, precision), [(0, share), (1, share)])
+        parts.append(plots.beside(roc, right))
+    return {name: float(value) for name, value in scores.items()}, curves, parts
 
 
 def evaluate_numbers(truth: Any, said: Any) -> tuple[dict[str, float], list[str]]:
@@ -113,28 +115,28 @@ def evaluate_numbers(truth: Any, said: Any) -> tuple[dict[str, float], list[str]
     scores["mae"] = float(score.mean_absolute_error(truth, said))
     scores["r2"] = float(score.r2_score(truth, said)) if len(truth) > 1 else float("nan")
     some = np.random.default_rng(0).permutation(len(truth))[:2000]
-    pairs, errors = (np.column_stack(pair)[some].tolist() for pair in ((truth, said), (said, truth - said)))
-    plots = [draw("Predicted against true", "true", "predicted", pairs)]
-    return scores, [*plots, draw("Residuals", "predicted", "true minus predicted", errors, slope=0)]
+    true, predicted = truth[some], said[some]
+    ends = [(end, end) for end in (true.min(), true.max())]
+    level = [(end, 0) for end in (predicted.min(), predicted.max())]
+    agreement = plots.dots("Predicted against true", "true", "predicted", (true, predicted), ends)
+    residuals = plots.dots("Residuals", "predicted", "true minus predicted", (predicted, true - predicted), level)
+    return scores, [plots.beside(agreement, residuals)]
 
 
-def matrix_table(names: list[str], matrix: list[list[int]]) -> str:
-    lines = ["<tr><td></td>", *(f'<th scope="col">{escape(name)}</th>' for name in names), "</tr>"]
-    for name, row in zip(names, matrix, strict=True):
-        most = max(sum(row), 1) / 0.6  # on 60 % of the colour, text is readable, light or dark
-        cells = (f'<td style="background: rgb(34 136 204 / {count / most:.2f})">{count}</td>' for count in row)
-        lines += ['<tr><th scope="row">', escape(name), "</th>", *cells, "</tr>"]
-    caption = "<caption>Rows: the true class. Columns: the predicted one. Shade: share of the row.</caption>"
-    return f'<h2>Confusion matrix</h2><div class="scroll"><table>{caption}{"".join(lines)}</table></div>'
-
-
-def draw(title: str, x: str, y: str, points: list[tuple[float, float]], line: bool = False, slope: int = 1) -> str:
-    """The points, or their line, and dashed y = slope * x; in the style of `step.page`. The same for the same data."""
-    chart = pygal.XY(width=480, height=480, x_title=x, y_title=y, show_legend=False, max_scale=8, dots_size=2, js=[])
-    chart.add(title, points, stroke=line, show_dots=not line)
-    chart.add("", [(x, slope * x) for x in (min(points)[0], max(points)[0])], show_dots=False)
-    svg = SURPLUS.sub(r"\g<place>", chart.render(no_prefix=True, disable_xml_declaration=True))
-    return f"<h2>{title}</h2>" + svg.replace('id=""', f'role="img" aria-label="{title}"', 1)
+def importance(model: Any, x: Any, truth: Any) -> str:
+    """How much worse the model gets when the values of one column are shuffled: scikit-learn's permutation importance,
+    of accuracy or R2, on at most 1,000 rows."""
+    some = np.random.default_rng(0).permutation(len(truth))[:1000]
+    found = permutation_importance(model, x.iloc[some], truth[some], random_state=0)
+    order = found.importances_mean.argsort()[::-1][:20]
+    most = max(found.importances_mean[order[0]], 1e-9)
+    lost = [(found.importances_mean[i], found.importances_std[i]) for i in order]
+    rows = [
+        (x.columns[i], f"{mean:.3f} ± {std:.3f}", plots.bar(mean / most))
+        for i, (mean, std) in zip(order, lost, strict=True)
+    ]
+    title = "<h2>Importance of the features</h2><p>What is lost when a column is shuffled (mean ± deviation of 5).</p>"
+    return title + step.html_table(("feature", "R2 lost" if truth.dtype == float else "accuracy lost", "share"), rows)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ def main(
     about = {}
     for name, path, rows in (("train", train, known & ~in_test), ("test", test, in_test)):
         missing = write_rows(table, path, rows)
-        about[name] = {"rows": int(rows.sum()), "rows_with_missing": missing, "rows_dropped": int((~known).sum())}
+        shape = {"rows": int(rows.sum()), "columns": len(schema_of(table))}
+        about[name] = shape | {"rows_with_missing": missing, "rows_dropped": int((~known).sum())}
         print(f"{name}: {rows.sum()} rows, {missing} of them with missing values (kept: training deals with them)")
     write_metadata(executor_input, about)
 

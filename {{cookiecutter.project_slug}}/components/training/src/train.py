@@ -1,12 +1,17 @@
 """Training: one scikit-learn pipeline, from raw columns to predictions, and how good it is by cross-validation."""
 
+import platform
 import warnings
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from string import Template
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow.parquet as pq
 import skops.io
+from scipy import stats
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
@@ -15,8 +20,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 from typer import Option
 
-from shared.step import StepError, run, write_metadata, write_text, writing
-from shared.tables import features, target_values
+from shared.step import StepError, markdown_table, markdown_text, run, write_metadata, write_text, writing
+from shared.tables import features, fingerprint, target_values
+
+CARD = Path(__file__).parents[1] / "card.md"
 
 SCORES = {  # metric: scikit-learn's scorer; a "neg_" one is turned round again
     "classification": {"cv_accuracy": "accuracy", "cv_f1_macro": "f1_macro"},
@@ -29,6 +36,7 @@ def main(
     target: Annotated[str, Option(help="Column to predict.")],
     model: Annotated[Path, Option(help="Model to write, in skops format.")],
     metrics: Annotated[Path, Option(help="Cross-validation metrics to write.")],
+    model_card: Annotated[Path, Option(help="Model card to write, in Markdown.")],
     problem_type: Annotated[Literal["classification", "regression"], Option(help="What it is.")] = "classification",
     learning_rate: Annotated[float, Option(help="How much each tree counts, above 0.")] = 0.1,
     max_iter: Annotated[int, Option(help="Number of boosting rounds, at least 1.")] = 100,
@@ -46,11 +54,20 @@ def main(
         raise StepError(f"the table has no column besides the target {target!r}. Give a table with features.")
     x, y = features(table, names), target_values(table.column(target), problem_type)
     pipeline = make_pipeline(x, problem_type, random_state=seed, **options)
-    scores = cross_validated(pipeline, x, y, problem_type, seed)
+    scores, intervals = cross_validated(pipeline, x, y, problem_type, seed)
     pipeline.fit(x, y)
     with writing(model) as temporary:
         skops.io.dump(pipeline, temporary)
     write_text(metrics, "".join(f"{name} {value}\n" for name, value in scores.items()))
+    card = {
+        "target": markdown_text(target),
+        "problem_type": problem_type,
+        "data": fingerprint(str(train)),
+        **described(x, y),
+    }
+    card["parameters"] = markdown_table(("Parameter", "Value"), (options | {"seed": seed}).items())
+    card["metrics"] = markdown_table(("Metric", "Mean", "95 % interval"), intervals)
+    write_text(model_card, Template(CARD.read_text(encoding="utf-8")).safe_substitute(card))
     about = {"framework": "scikit-learn", "features": names, "target": target, "rows": len(x)}
     write_metadata(executor_input, {"model": about, "metrics": scores})
     print(f"{len(x)} rows, {len(names)} features:", *(f"{name} {value:.4g}" for name, value in scores.items()))
@@ -69,8 +86,10 @@ def make_pipeline(x: Any, problem_type: str, **options: Any) -> Pipeline:
     return Pipeline([("preparation", preparation), ("estimator", trees(early_stopping=False, **options))])
 
 
-def cross_validated(pipeline: Pipeline, x: Any, y: Any, problem_type: str, seed: int) -> dict[str, float]:
-    """Mean and standard deviation (`_std`) over at most 5 folds of each metric."""
+def cross_validated(
+    pipeline: Pipeline, x: Any, y: Any, problem_type: str, seed: int
+) -> tuple[dict[str, float], list[tuple[str, str, str]]]:
+    """Of each metric over at most 5 folds, mean and deviation (`_std`); and name, mean and 95 % interval as text."""
     folds: Any = KFold(5, shuffle=True, random_state=seed)
     if problem_type == "classification":
         smallest = np.unique(y, return_counts=True)[1].min()
@@ -78,11 +97,43 @@ def cross_validated(pipeline: Pipeline, x: Any, y: Any, problem_type: str, seed:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a rare category or class is not in every fold: that is how it is
         results = cross_validate(pipeline, x, y, cv=folds, scoring=SCORES[problem_type])
-    metrics = dict[str, float]()
+    metrics, intervals = dict[str, float](), []
     for name, scorer in SCORES[problem_type].items():
-        values = results[f"test_{name}"] * (-1 if scorer.startswith("neg_") else 1)
-        metrics |= {name: float(np.mean(values)), f"{name}_std": float(np.std(values))}
-    return metrics
+        sign = -1 if scorer.startswith("neg_") else 1
+        values = results[f"test_{name}"] * sign
+        mean, half = float(np.mean(values)), half_interval(values)
+        low, high = (max(mean - half, 0), mean + half) if sign < 0 else (mean - half, min(mean + half, 1))
+        metrics |= {name: mean, f"{name}_std": float(np.std(values))}
+        intervals.append((name, f"{mean:.4g}", f"{low:.4g} to {high:.4g}"))
+    return metrics, intervals
+
+
+def half_interval(values: Any) -> float:
+    """Half of the 95 % interval of the mean of k folds, shape (k,). The folds share rows, so the variance is Nadeau and
+    Bengio's (2003): 1/k + (test rows / train rows) times the folds' own."""
+    k = len(values)
+    return float(stats.t.ppf(0.975, k - 1) * np.std(values, ddof=1) * np.sqrt(1 / k + 1 / (k - 1)))
+
+
+def described(x: Any, y: Any) -> dict[str, str]:
+    """What the model card says of the rows and of what they were learnt with."""
+    kinds = ((name, "number" if x[name].dtype == float else "category", x[name].isna().sum()) for name in x.columns)
+    if y.dtype == float:
+        target = markdown_table(
+            ("Target", "Value"), [("least", f"{y.min():g}"), ("mean", f"{y.mean():.4g}"), ("greatest", f"{y.max():g}")]
+        )
+    else:
+        target = markdown_table(("Class", "Rows"), zip(*np.unique(y, return_counts=True), strict=True))
+    packages = ("scikit-learn", "skops", "numpy", "pandas")
+    return {
+        "rows": str(len(x)),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "target_values": target,
+        "features": markdown_table(("Feature", "Kind", "Missing"), kinds),
+        "versions": ", ".join(
+            [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in packages)]
+        ),
+    }
 
 
 if __name__ == "__main__":

@@ -2,20 +2,24 @@
 
 from collections import Counter
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 from pandera.io.pandas_io import from_yaml
-from pyarrow.parquet import ParquetWriter
+from pyarrow.parquet import ParquetFile, ParquetWriter
 from typer import Option
 
+from shared.plots import histogram
 from shared.step import StepError, html_table, page, run, write_metadata, write_text, writing
-from shared.tables import batches, schema_of
+from shared.tables import batches, feature
 
 EXAMPLES = 5
+SAMPLE = 10_000  # rows, evenly spaced, that the distributions are drawn from
 SCHEMA = Path(__file__).parents[1] / "schema.yaml"
 NULLABLE = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}  # types that also hold missing values
 Failures = dict[tuple[str, str], tuple[int, list[str]]]  # (column, check): rows that failed it, the first as text
@@ -104,13 +108,52 @@ def sentence(column: str, check: str, count: int, first: list[str]) -> str:
 
 def render(table: Path, rows: int, missing: Counter[str], failures: Failures) -> str:
     failed = [(*key, count or "", ", ".join(first)) for key, (count, first) in failures.items()]
-    columns = [(field.name, field.type, missing[field.name]) for field in schema_of(table)]
+    of = f" Distributions are those of {SAMPLE} of the rows." if rows > SAMPLE else ""
     return page(
         f"Validation: {len(failed)} checks failed" if failed else "Validation: the table holds",
-        f"<p>{rows} rows, {len(columns)} columns. Rows are counted from 1, without the header.</p>",
+        f"<p>{rows} rows, {len(missing)} columns. Rows are counted from 1, without the header.{of}</p>",
         "<h2>What failed</h2>" + html_table(("column", "check", "rows", "examples"), failed) if failed else "",
-        "<h2>Columns</h2>" + html_table(("column", "type", "missing"), columns),
+        "<h2>Columns</h2>",
+        html_table(("column", "type", "missing", "distribution", "values"), describe(table, rows, missing)),
     )
+
+
+def describe(table: Path, rows: int, missing: Counter[str]) -> list[tuple[object, ...]]:
+    """A row for each column: name, type, missing values, and how the others are distributed."""
+    every = max(-(-rows // SAMPLE), 1)
+    parts, offset = [], 0
+    for batch in batches(table):
+        parts.append(batch.take(pa.array(range(-offset % every, batch.num_rows, every))))
+        offset += batch.num_rows
+    sample, extent = pa.Table.from_batches(parts), extents(table)
+    described: list[tuple[object, ...]] = []
+    for field in sample.schema:
+        column, gaps = sample.column(field.name), missing[field.name]
+        about = (field.name, field.type, f"{gaps} ({gaps / rows:.1%})" if gaps else "")
+        values = feature(column)
+        if values.dtype == float and field.type != pa.bool_() and len(known := values[~np.isnan(values)]):
+            low, high = (f"{end:g}" if isinstance(end, float) else end for end in extent.get(field.name, ("?", "?")))
+            described.append((*about, histogram(np.histogram(known, 20)[0].tolist()), f"{low} to {high}"))
+        else:
+            common = Counter(str(value)[:50] for value in column.drop_null().to_pylist())
+            shares = [f"{value} {count / common.total():.0%}" for value, count in common.most_common(5)]
+            more = [f"{len(common) - 5} more"] * (len(common) > 5)
+            counts = [count for _, count in common.most_common(20)]
+            described.append((*about, histogram(counts) if counts else "", ", ".join(shares + more)))
+    return described
+
+
+def extents(table: Path) -> dict[str, tuple[Any, Any]]:
+    """The least and the greatest value of each column, as the file's own statistics have them."""
+    found = dict[str, tuple[Any, Any]]()
+    with ParquetFile(table) as file:
+        about = file.metadata
+        for group, i in product(range(about.num_row_groups), range(about.num_columns)):
+            column = about.row_group(group).column(i)
+            if (known := column.statistics) and known.has_min_max:
+                low, high = found.get(column.path_in_schema, (known.min, known.max))
+                found[column.path_in_schema] = min(low, known.min), max(high, known.max)
+    return found
 
 
 if __name__ == "__main__":

@@ -1,0 +1,91 @@
+"""What a command is at: on a terminal a list that changes in place, elsewhere a line for each thing that is done."""
+
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from . import project
+from .project import on_terminal, say
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SIGNS = {"failed": "✗", "stopped": "■", "skipped": "-", "waiting": "·", "cached": "≡"}
+COLOURS = {"failed": "red", "failing": "red", "stopped": "red", "skipped": "dim", "waiting": "dim", "cached": "cyan"}
+DONE = ("succeeded", "built", "pushed", "pulled", "ready")
+
+
+@dataclass
+class Row:
+    """One thing of several that are worked on: `seconds` that it has taken, and a `note` on what it is at."""
+
+    name: str
+    state: str = "waiting"
+    seconds: float | None = None
+    note: str = ""
+
+
+def plain(text: str) -> None:
+    """Say that something is done, where no list shows it."""
+    if project.above is None:
+        say(text)
+
+
+@contextlib.contextmanager
+def live(rows: Callable[[], list[Row]]) -> Iterator[None]:
+    """Show `rows()` on a terminal while it lasts, and how they ended. What is said meanwhile stands above."""
+    if not on_terminal():
+        yield
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(file=sys.__stdout__, highlight=False)
+    signs = console.encoding.startswith("utf")
+
+    def shown() -> "Table":
+        return _table(_fitting(rows(), max(console.height - 2, 3)), signs)
+
+    try:
+        with Live(get_renderable=shown, console=console, transient=True, redirect_stdout=False, redirect_stderr=False):
+            project.above = lambda text: console.print(text, markup=False, soft_wrap=True)
+            yield
+    finally:
+        project.above = None
+        console.print(_table(rows(), signs))
+
+
+def _fitting(rows: list[Row], most: int) -> list[Row]:
+    """Rows for a screen of `most` lines: what runs and what failed before what is done last and what waits."""
+    if len(rows) <= most:
+        return rows
+    waiting = [row for row in rows if row.state in ("waiting", "skipped")]
+    done = [row for row in rows if row.state in (*DONE, "cached")]
+    busy = [row for row in rows if row not in waiting and row not in done]
+    kept = [*busy, *done[::-1], *waiting][: most - 1]
+    rest = Counter(row.state for row in rows if row not in kept)
+    more = Row("", "", note=", ".join(f"{count} more {state}" for state, count in rest.items()))
+    return [*(row for row in rows if row in kept), more]
+
+
+def _table(rows: list[Row], signs: bool) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, justify="right")
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        sign = "✓" if row.state in DONE else SIGNS.get(row.state, "…" if row.state else "")
+        colour = "green" if row.state in DONE else COLOURS.get(row.state, "yellow" if row.state else "")
+        cells = [f"  {row.name}", f"{sign if signs else ''} {row.state}".strip()]
+        cells += ["" if row.seconds is None else f"{row.seconds:.1f} s", row.note]
+        clean = ["".join(letter if letter.isprintable() else " " for letter in cell) for cell in cells]
+        styles = ["", colour, "", "dim"]
+        table.add_row(*(Text(cell, style=style) for cell, style in zip(clean, styles, strict=True)))
+    return table
