@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -496,35 +495,3 @@ def test_a_settings_file_that_is_not_there_is_named(flow: Project) -> None:
 def test_a_wrong_setting_is_refused_by_name(flow: Project, text: str, says: str) -> None:
     flow.write("invoke.yaml", text)
     assert says in flow.inv("run", code=1).stderr
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="pty is for Unix")
-def test_a_terminal_shows_what_runs_and_a_pipe_does_not(flow: Project) -> None:
-    import pty
-
-    flow.adding_does("import time; time.sleep(1.5)")
-    main, side = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "invoke", "run"],
-        cwd=flow.root,
-        stdout=side,
-        stderr=side,
-        env={**os.environ, "TERM": "xterm"},
-    )
-    os.close(side)
-    said = b""
-    while True:
-        try:
-            part = os.read(main, 4096)
-        except OSError:
-            break
-        if not part:
-            break
-        said += part
-    os.close(main)
-    assert process.wait() == 0
-    text = said.decode()
-    assert re.search(r"\r\x1b\[K  adding \d s; 1 waiting", text)
-    assert re.search(r"\r\x1b\[K  adding +succeeded ", text)
-    piped = flow.inv("run", "--no-cache").stdout
-    assert "waiting" not in piped and "\x1b" not in piped

@@ -1,6 +1,7 @@
 """Generated projects, used as their users use them: run, lint, test, adopt a table, add a step, go wrong."""
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -113,13 +114,59 @@ def test_the_prediction_report_shows_how_right_it_is_without_script_or_font_from
     assert set(re.findall(r"https?://[^\"' ]+", page)) == {"http://www.w3.org/2000/svg"}
     plots = re.findall(r'<svg[^>]* role="img" aria-label="([^"]+)"', page)
     if kind(project) == "regression":
-        assert plots == ["Predicted against true", "Residuals"]
+        assert plots == ["Predicted against true: predicted by true", "Residuals: true minus predicted by predicted"]
         assert page.count("<circle") == 2 * 69
     else:
-        assert plots == ["ROC curve"]
+        assert plots == [
+            "ROC curve: true positive rate by false positive rate",
+            "Precision and recall: precision by recall",
+        ]
         rows = re.findall(r'<tr><th scope="row">(\w+)</th>(.*?)</tr>', page)
         assert [name for name, _ in rows] == ["Adelie", "Chinstrap", "Gentoo"]
         assert sum(int(count) for _, cells in rows for count in re.findall(r">(\d+)</td>", cells)) == 69
+
+
+def test_the_report_says_which_features_the_model_needs(project: Path) -> None:
+    page = (project / "runs" / newest(project)["id"] / "steps/prediction/report").read_text(encoding="utf-8")
+    table = page.split("Importance of the features")[1]
+    lost = re.findall(r"<tr><td>(\w+)</td><td>(-?[\d.]+) ± [\d.]+</td>", table)
+    assert len(lost) == 7, "every feature has its row"
+    values = [float(value) for _, value in lost]
+    assert values == sorted(values, reverse=True) and values[0] > 0
+    assert lost[0][0] == ("species" if kind(project) == "regression" else "bill_length_mm")
+
+
+def test_the_validation_report_describes_every_column(project: Path) -> None:
+    page = (project / "runs" / newest(project)["id"] / "steps/validation/report").read_text(encoding="utf-8")
+    rows = {
+        row[0]: row
+        for row in re.findall(r"<tr><td>(\w+)</td><td>(\w+)</td><td>(.*?)</td><td><svg.*?</td><td>(.*?)</td>", page)
+    }
+    assert rows["bill_length_mm"] == ("bill_length_mm", "double", "2 (0.6%)", "32.1 to 59.6")
+    assert rows["sex"] == ("sex", "string", "11 (3.2%)", "male 50%, female 50%")
+    assert rows["year"] == ("year", "int64", "", "2007 to 2009")
+    assert len(rows) == 8
+
+
+def test_a_model_has_a_card(project: Path) -> None:
+    run = project / "runs" / newest(project)["id"]
+    assert outputs(project, "training")["model_card"]["type"] == "system.Markdown"
+    card = (run / "reports/training.model_card.md").read_text(encoding="utf-8")
+    assert card == (run / "steps/training/model_card").read_text(encoding="utf-8")
+    sections = re.findall(r"^## (.*)$", card, re.MULTILINE)
+    assert sections == ["Use and limits", "Data", "Metrics", "Parameters", "Features", "Versions"]
+    assert "To be filled in by a person" in card and "275 train rows" in card and "scikit-learn 1." in card
+    assert re.search(r"^Trained on 20\d\d-\d\d-\d\d\.$", card, re.MULTILINE)
+    assert "| bill_depth_mm | number | " in card and "| max_iter | 100 |" in card
+    metrics = newest(project)["metrics"]
+    intervals = re.findall(r"^\| (cv_\w+) \| ([\d.]+) \| ([\d.]+) to ([\d.]+) \|$", card, re.MULTILINE)
+    assert len(intervals) == (3 if kind(project) == "regression" else 2)
+    for name, mean, low, high in intervals:
+        assert float(low) < float(mean) < float(high)
+        assert float(mean) == pytest.approx(metrics[name], rel=1e-3)
+        deviation = metrics[f"{name}_std"] * math.sqrt(5 / 4)
+        assert float(mean) - float(low) == pytest.approx(2.776 * deviation * math.sqrt(1 / 5 + 1 / 4), rel=0.01)
+    assert "$" not in card, "every placeholder is filled"
 
 
 def test_metrics_reach_the_kfp_ui_as_metadata(project: Path) -> None:

@@ -1,10 +1,9 @@
-"""The page of a run, and runs compared: what they show, that they need nothing from elsewhere, and hostile contents."""
+"""The page of a run, and runs compared: what they show, and that they need nothing. test_browser.py looks at them."""
 
 import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -32,11 +31,12 @@ class Page(HTMLParser):
 def page(project: Project, path: str = "") -> Page:
     file = project.root / (path or f"runs/{project.runs()[0]['id']}/report.html")
     found = Page(file.read_text(encoding="utf-8"))
+    assert [attributes for tag, attributes in found.tags if tag == "script"] == [{}], "its own, and no other"
     for tag, attributes in found.tags:
-        assert tag not in ("script", "link", "img"), "it needs nothing from elsewhere, and runs nothing"
+        assert tag not in ("link", "img"), "it needs nothing from elsewhere"
         assert not any(name.startswith("on") for name in attributes)
         if tag == "iframe":
-            assert attributes["sandbox"] is None
+            assert attributes["sandbox"] == "allow-same-origin", "nothing runs in it"
     assert file.stat().st_size < 1_500_000
     return found
 
@@ -56,7 +56,7 @@ def test_the_graph_has_loops_and_conditions_and_what_each_task_comes_after(flow:
     assert set(nodes["tell"]["after"]) >= {"adding-4"}
     shown = page(flow)
     assert any(tag == "svg" and "adding" in (a.get("aria-label") or "") for tag, a in shown.tags)
-    assert "of 3" in shown.text, "the loop's three iterations are one task of the graph"
+    assert "3 times" in shown.text, "the loop's three iterations are one task of the graph"
     assert "- skipped" in shown.text, "the branch that did not hold"
 
 
@@ -75,26 +75,11 @@ def test_a_failed_run_says_why_at_the_top_with_its_log(flow: Project) -> None:
     assert shown.text.index("✗ failed") < shown.text.index("Parameters")
 
 
-def test_a_run_of_100_steps_is_a_small_page(flow: Project) -> None:
-    many = "".join(f"    add(a=n, b={number})\n" for number in range(98))
-    pipeline = (flow.root / "pipeline.py").read_text(encoding="utf-8")
-    flow.write("pipeline.py", pipeline + many)
-    flow.inv("run")
-    path = flow.root / "runs" / flow.runs()[0]["id"]
-    record: dict[str, Any] = json.loads((path / "run.json").read_text(encoding="utf-8"))
-    record["parameters"] = {HOSTILE: HOSTILE, "long": "x" * 10_000}
-    record["steps"][0]["name"] = HOSTILE
-    (path / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    assert f"runs/{path.name}/report.html" in flow.inv("runs.report", "latest").stdout
-    shown = page(flow)
-    assert HOSTILE in shown.text and shown.text.count("succeeded") >= 100
-
-
 def test_records_of_earlier_versions_have_a_page(flow: Project) -> None:
     flow.inv("run")
     path = flow.root / "runs" / flow.runs()[0]["id"] / "run.json"
     record = json.loads(path.read_text(encoding="utf-8"))
-    for name in ("graph", "defaults", "remote"):
+    for name in ("graph", "groups", "defaults", "remote"):
         del record[name]
     path.write_text(json.dumps(record), encoding="utf-8")
     flow.inv("runs.report", "latest")

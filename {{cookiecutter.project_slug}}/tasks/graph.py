@@ -12,7 +12,7 @@ GAP, DROP = 18, 34  # between two beside each other, and between two layers
 FRAME, HEAD = 12, 24  # around what is in a group, and for what it is for
 LETTER = 6.2  # of that text, on average
 ALIKE = 4  # tasks with the same neighbours: more are drawn as one stack
-MOST = 200  # tasks and stacks that are drawn
+MOST = 100  # tasks and stacks that are drawn
 
 Node = dict[str, Any]  # a task: `name`, the names that it comes `after`, and the groups that it is `inside`
 Edges = dict[tuple[str, ...], set[tuple[str, str]]]  # by the group they are drawn in

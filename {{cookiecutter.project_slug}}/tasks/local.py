@@ -435,7 +435,7 @@ def why(code: int, words: str) -> str:
         memory = "; it may have run out of memory" if name == "SIGKILL" else ""
         return f"was killed by {name}{memory}"
     last = next((line.strip() for line in reversed(words.splitlines()) if line.strip()), "")
-    said = last.removeprefix("error: ")
+    said = project.printable(last).strip().removeprefix("error: ")
     return said[:500] if said else f"ended with exit code {code} and no message"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import project
-from .project import on_terminal, say
+from .project import on_terminal, printable, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -85,7 +85,6 @@ def _table(rows: list[Row], signs: bool) -> "Table":
         colour = "green" if row.state in DONE else COLOURS.get(row.state, "yellow" if row.state else "")
         cells = [f"  {row.name}", f"{sign if signs else ''} {row.state}".strip()]
         cells += ["" if row.seconds is None else f"{row.seconds:.1f} s", row.note]
-        clean = ["".join(letter if letter.isprintable() else " " for letter in cell) for cell in cells]
         styles = ["", colour, "", "dim"]
-        table.add_row(*(Text(cell, style=style) for cell, style in zip(clean, styles, strict=True)))
+        table.add_row(*(Text(printable(cell), style=style) for cell, style in zip(cells, styles, strict=True)))
     return table

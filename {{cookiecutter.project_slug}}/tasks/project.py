@@ -44,6 +44,12 @@ def say(text: str = "") -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
+def printable(text: str) -> str:
+    """Text that a terminal prints and does not obey: without escape sequences, and on one line."""
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def on_terminal() -> bool:
     return bool(sys.__stdout__ and sys.__stdout__.isatty() and os.environ.get("TERM") != "dumb")
 

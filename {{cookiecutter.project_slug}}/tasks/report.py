@@ -7,6 +7,7 @@ nothing be fetched. A page stays below 1.5 MB: what is left out of it is said, a
 import base64
 import hashlib
 import html
+import itertools
 import os
 import re
 import shutil
@@ -20,8 +21,7 @@ from .runs import Run, Step
 
 STYLE = Path(__file__).with_name("report.css")
 STEP_STYLE = ROOT / "components" / "shared" / "style.css"
-ROOM = {"reports": 800_000, "logs": 200_000}  # bytes of them in a page
-ROWS = 300  # of a table
+ROOM = {"reports": 600_000, "logs": 150_000, "table": 90_000}  # bytes of all reports, of all logs, and of each table
 SIGNS = {"succeeded": "✓", "cached": "≡", "failed": "✗", "stopped": "■", "running": "…", "pending": "…", "skipped": "-"}
 REPORTS = {"system.HTML": "html", "system.Markdown": "md"}
 # A frame is as high as what is in it, so that the page has one scroll bar and is printed whole.
@@ -87,9 +87,11 @@ def table(title: str, header: list[str], rows: list[list[str]]) -> str:
     if not any(row[-1] for row in rows):
         header, rows = header[:-1], [row[:-1] for row in rows]
     head = "".join(f'<th scope="col">{cell}</th>' for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>\n" for row in rows[:ROWS])
-    rest = f"<p>{len(rows) - ROWS} more are in run.json.</p>" if len(rows) > ROWS else ""
-    return wide(title, f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>") + rest
+    lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>\n" for row in rows]
+    ends = itertools.accumulate(len(line.encode()) for line in lines)
+    fit = sum(end <= ROOM["table"] for end in ends)
+    rest = f"<p>{len(rows) - fit} more are in run.json.</p>" if fit < len(rows) else ""
+    return wide(title, f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines[:fit])}</tbody></table>") + rest
 
 
 def wide(title: str, content: str, name: str = "scroll") -> str:
@@ -357,7 +359,7 @@ def _task(run: Run, box: Box) -> str:
     below = f"{SIGNS.get(status, '')} {status} {time}"
     stack = _rectangle(Box([], x=box.x + 4, y=box.y + 4), "node") if many > 1 else ""
     return (
-        f'<g class="{escape(status)}"><title>{escape(", ".join(box.names), 500)}</title>{stack}'
+        f'<g class="{escape(status)}"><title>{escape(", ".join(box.names), 200)}</title>{stack}'
         f"{_rectangle(box, 'node')}"
         f'<text x="{box.x + 10:.1f}" y="{box.y + 19:.1f}">{_short(title, 21)}</text>'
         f'<text class="small" x="{box.x + 10:.1f}" y="{box.y + 36:.1f}">{_short(below, 26)}</text></g>'
