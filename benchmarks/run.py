@@ -130,8 +130,8 @@ def size(folder: Path) -> list[tuple[str, str, str]]:
     lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in owned)
     longest = max(len(path.read_text(encoding="utf-8").splitlines()) for path in project.glob("components/*/src/*.py"))
     return [
-        ("Files of a generated project", "at most 65", str(len(files))),
-        ("Lines of Python that a user owns (pipeline, components, tests)", "< 900", str(lines)),
+        ("Files of a generated project", "at most 66", str(len(files))),
+        ("Lines of Python that a user owns (pipeline, components, tests)", "< 1,100", str(lines)),
         ("Lines of the longest step's program", "a screen or two", str(longest)),
     ]
 

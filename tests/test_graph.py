@@ -99,3 +99,11 @@ def test_a_name_that_stands_in_two_groups_is_the_nearest(graph: ModuleType) -> N
     made = graph.layout(nodes, {})
     assert [box.names for box in made.boxes] == [["one"], ["two"]]
     assert [len(level.edges) for level in levels(made)] == [1, 1, 1]
+
+
+def test_a_graph_that_is_too_large_is_not_drawn(graph: ModuleType) -> None:
+    chain = [{"name": f"task{i}", "after": [f"task{i - 1}"] if i else [], "inside": []} for i in range(101)]
+    assert graph.layout(chain[:100], {}).drawn() == 100
+    assert graph.layout(chain, {}) is None
+    dense = [{"name": f"task{i}", "after": [f"task{j}" for j in range(i)], "inside": []} for i in range(60)]
+    assert graph.layout(dense, {}) is None

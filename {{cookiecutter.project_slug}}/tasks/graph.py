@@ -2,17 +2,18 @@
 
 import re
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec, PipelineTaskSpec
+    from kfp.pipeline_spec.pipeline_spec_pb2 import DagSpec, PipelineSpec, PipelineTaskSpec
 
 WIDTH, HEIGHT = 164, 46  # of a task, in pixels; so are the rest
 GAP, DROP = 18, 34  # between two beside each other, and between two layers
 FRAME, HEAD = 12, 24  # around what is in a group, and for what it is for
 LETTER = 6.2  # of that text, on average
 ALIKE = 4  # tasks with the same neighbours: more are drawn as one stack
-MOST = 100  # tasks and stacks that are drawn
+MOST = 100  # tasks and stacks that are drawn, with ten times as many edges
 
 Node = dict[str, Any]  # a task: `name`, the names that it comes `after`, and the groups that it is `inside`
 Edges = dict[tuple[str, ...], set[tuple[str, str]]]  # by the group they are drawn in
@@ -21,14 +22,24 @@ Edges = dict[tuple[str, ...], set[tuple[str, str]]]  # by the group they are dra
 # From the compiled pipeline
 
 
+def order(dag: "DagSpec") -> list[str]:
+    """The tasks of a DAG, each after those it depends on, and else by name: `train-2` before `train-10`."""
+
+    def key(name: str) -> list[tuple[int, str]]:
+        return [(int(part or 0), "") if part.isdigit() else (0, part) for part in re.split("([0-9]+)", name)]
+
+    return list(
+        TopologicalSorter({name: dag.tasks[name].dependent_tasks for name in sorted(dag.tasks, key=key)}).static_order()
+    )
+
+
 def nodes_of(spec: "PipelineSpec") -> list[Node]:
     """The tasks that run something, in topological order, with what each comes after and is inside."""
-    from kfp.local import graph_utils
 
     def tasks(dag: Any, inside: list[str], before: list[str]) -> list[Node]:
         found: list[Node] = []
         ends: dict[str, list[str]] = {}  # what a task of this DAG is, where it is a DAG itself: its last tasks
-        for name in list(graph_utils.topological_sort_tasks(dict(dag.tasks)))[::-1]:
+        for name in order(dag):
             component = spec.components[dag.tasks[name].component_ref.name]
             after = [each for own in dag.tasks[name].dependent_tasks for each in ends[own]] or before
             if component.WhichOneof("implementation") == "dag":
@@ -66,7 +77,9 @@ def _label(name: str, task: "PipelineTaskSpec") -> str:
         each = task.artifact_iterator.items.input_artifact.removeprefix("pipelinechannel--")
     if each:
         return f"{'for each of' if re.match(r'for-loop-[0-9]+$', given) else f'{given}: each of'} {each}"
-    return given
+    if re.match(r"condition-branches-[0-9]+$", given):
+        return "one of"
+    return "with an exit handler" if re.match(r"exit-handler-[0-9]+$", given) else given
 
 
 def _plain(task: "PipelineTaskSpec") -> str:
@@ -103,26 +116,29 @@ class Layout:
         return sum(box.inner.drawn() if box.inner else 1 for box in self.boxes)
 
 
-def layout(nodes: list[Node], groups: dict[str, str]) -> Layout:
+def layout(nodes: list[Node], groups: dict[str, str]) -> Layout | None:
     """The drawing of a graph: groups around what is in them, wide enough for what they are for, as far as that goes,
-    and no edge behind a box that it passes."""
-    return _level(nodes, groups, _edges(nodes), ())
+    and no edge behind a box that it passes. None for a graph that is too large."""
+    edges = _edges(nodes)
+    if len(nodes) > 10 * MOST or sum(map(len, edges.values())) > 10 * MOST:
+        return None
+    made = _level(nodes, groups, edges, ())
+    return made if made.drawn() <= MOST else None
 
 
 def _edges(nodes: list[Node]) -> Edges:
     """Between tasks of different groups, an edge joins those groups."""
     places: dict[str, list[tuple[str, ...]]] = {}
-    for node in nodes:
-        places.setdefault(node["name"], []).append((*node["inside"], node["name"]))
     found: Edges = {}
     for node in nodes:
         own = (*node["inside"], node["name"])
         for name in node["after"]:
-            # A name may stand in several groups: the nearest is meant.
+            # A name may stand in several groups: the nearest of the earlier ones is meant.
             for other in sorted(places.get(name, []), key=lambda place: -_shared(place, own))[:1]:
                 common = _shared(other, own)
                 if common < min(len(other), len(own)):
                     found.setdefault(own[:common], set()).add((other[common], own[common]))
+        places.setdefault(node["name"], []).append(own)
     return found
 
 
@@ -144,17 +160,25 @@ def _level(nodes: list[Node], groups: dict[str, str], edges: Edges, path: tuple[
             label = min(len(groups.get(name, name)) * LETTER + 2 * FRAME, 2 * WIDTH)
             box.width, box.height = max(box.inner.width + 2 * FRAME, label), box.inner.height + HEAD + FRAME
     before: dict[str, list[str]] = {name: [] for name in boxes}
-    for first, second in sorted(edges.get(path, ()), key=lambda edge: (list(boxes).index(edge[0]), edge[1])):
+    order = {name: number for number, name in enumerate(boxes)}
+    for first, second in sorted(edges.get(path, ()), key=lambda edge: (order[edge[0]], order[edge[1]])):
         before[second].append(first)
     _stack(boxes, before)
-    layer: dict[str, int] = {}
-    for name in boxes:  # in topological order
-        layer[name] = max((layer[each] + 1 for each in before[name] if each in layer), default=0)
+    layer = dict.fromkeys(boxes, 0)
+    for _ in boxes:  # where they come in topological order, the second time changes nothing
+        known = dict(layer)
+        for name in boxes:
+            layer[name] = max((layer[each] + 1 for each in before[name]), default=0)
+        if layer == known:
+            break
+    used = sorted(set(layer.values()))
+    layer = {name: used.index(each) for name, each in layer.items()}
     layers: list[list[str]] = [[] for _ in range(max(layer.values()) + 1)]
     for name in boxes:
         layers[layer[name]].append(name)
     # An edge over several layers gets a place of its own in each of those between.
-    passing: dict[str, list[str]] = {}
+    above: dict[str, list[str]] = {}
+    below: dict[str, list[str]] = {}
     chains = []
     for name in list(boxes):
         for first in before[name]:
@@ -166,9 +190,9 @@ def _level(nodes: list[Node], groups: dict[str, str], edges: Edges, path: tuple[
                 chain.append(place)
             chains.append([*chain, name])
             for one, other in zip(chains[-1], chains[-1][1:], strict=False):
-                passing.setdefault(one, []).append(other)
-                passing.setdefault(other, []).append(one)
-    _untangle(layers, passing)
+                above.setdefault(other, []).append(one)
+                below.setdefault(one, []).append(other)
+    _untangle(layers, above, below)
     return _placed(layers, boxes, chains)
 
 
@@ -191,15 +215,16 @@ def _stack(boxes: dict[str, Box], before: dict[str, list[str]]) -> None:
         before[name] = [first for first in firsts if first in boxes]
 
 
-def _untangle(layers: list[list[str]], passing: dict[str, list[str]]) -> None:
-    """Order each layer by the middle of its neighbours, down and up: the barycenter heuristic of Sugiyama."""
+def _untangle(layers: list[list[str]], above: dict[str, list[str]], below: dict[str, list[str]]) -> None:
+    """Order each layer by the middle of its neighbours, down and up again: the barycenter heuristic of Sugiyama."""
+    place = {name: i for layer in layers for i, name in enumerate(layer)}
     for sweep in range(4):
-        place = {name: i for layer in layers for i, name in enumerate(layer)}
-        for layer in layers if sweep % 2 == 0 else layers[::-1]:
-            middle = {}
-            for name in layer:
-                near = [place[each] for each in passing.get(name, []) if each not in layer]
-                middle[name] = sum(near) / len(near) if near else place[name]
+        near, way = (above, layers) if sweep % 2 == 0 else (below, layers[::-1])
+        for layer in way:
+            middle = {name: place[name] * 1.0 for name in layer}
+            middle |= {
+                name: sum(place[each] for each in near[name]) / len(near[name]) for name in layer if name in near
+            }
             layer.sort(key=lambda name: middle[name])
             place.update({name: i for i, name in enumerate(layer)})
 

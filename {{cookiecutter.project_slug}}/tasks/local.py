@@ -310,12 +310,11 @@ class Engine:
 
     def pipeline(self, spec: "PipelineSpec", cache: bool) -> None:
         """Run the whole pipeline; how it went is in the record."""
-        from kfp.local import graph_utils, pipeline_orchestrator
+        from kfp.local import pipeline_orchestrator
 
         tasks = spec.root.dag.tasks
-        order = list(graph_utils.topological_sort_tasks(dict(tasks)))[::-1]
         leaves = {name for name, part in spec.components.items() if part.WhichOneof("implementation") != "dag"}
-        self.run.steps = [Step(name) for name in order if tasks[name].component_ref.name in leaves]
+        self.run.steps = [Step(name) for name in graph.order(spec.root.dag) if tasks[name].component_ref.name in leaves]
         self.run.graph, self.run.groups = graph.nodes_of(spec), graph.groups_of(spec)
         self._guarded(cache, lambda: pipeline_orchestrator.run_local_pipeline(spec, self.run.parameters))
 

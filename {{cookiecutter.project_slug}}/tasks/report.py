@@ -304,7 +304,7 @@ def drawn(run: Run) -> str:
     if not run.graph:
         return ""
     made = graph.layout(run.graph, run.groups)
-    if made.drawn() > graph.MOST:
+    if made is None:
         return f"<p>The graph of {len(run.graph)} tasks is too large to be drawn.</p>"
     shapes = _shapes(run, made)
     label = f"The graph of the pipeline: {', '.join(node['name'] for node in run.graph)}"

@@ -110,7 +110,7 @@ def render(table: Path, rows: int, missing: Counter[str], failures: Failures) ->
     failed = [(*key, count or "", ", ".join(first)) for key, (count, first) in failures.items()]
     of = f" Distributions are those of {SAMPLE} of the rows." if rows > SAMPLE else ""
     return page(
-        f"Validation: {len(failed)} checks failed" if failed else "Validation: the table holds",
+        f"Validation: {len(failed)} check{'s' * (len(failed) > 1)} failed" if failed else "Validation: the table holds",
         f"<p>{rows} rows, {len(missing)} columns. Rows are counted from 1, without the header.{of}</p>",
         "<h2>What failed</h2>" + html_table(("column", "check", "rows", "examples"), failed) if failed else "",
         "<h2>Columns</h2>",
