@@ -39,16 +39,17 @@ def main(
     chances = fitted.predict_proba(x) if problem_type == "classification" else None
     if chances is not None:
         added["probability"] = pa.array(chances.max(axis=1))
-    if target in data.column_names:
-        column = data.column(target)
-        known = pc.invert(pc.is_null(column, nan_is_null=True)).to_numpy()
+    column = data.column(target) if target in data.column_names else pa.chunked_array([], pa.null())
+    known = pc.invert(pc.is_null(column, nan_is_null=True)).to_numpy()
+    if known.any():
         truth = target_values(column.filter(pa.array(known)), problem_type)
         if chances is None:
             scores, parts = evaluate_numbers(truth, said[known])
         else:
             scores, curves, parts = evaluate_classes(fitted.classes_, truth, said[known], chances[known])
             added["prediction"] = added["prediction"].cast(column.type)  # classes are text in the model
-        parts.append(importance(fitted, x[known], truth))
+        if len(truth) > 1:  # of one row, there is nothing to shuffle
+            parts.append(importance(fitted, x[known], truth))
     kept = {name: data.column(name) for name in data.column_names if name not in added}
     with step.writing(predictions) as temporary:
         pq.write_table(pa.table(kept | added), temporary)
@@ -116,6 +117,8 @@ def evaluate_numbers(truth: Any, said: Any) -> tuple[dict[str, float], list[str]
     scores["r2"] = float(score.r2_score(truth, said)) if len(truth) > 1 else float("nan")
     some = np.random.default_rng(0).permutation(len(truth))[:1000]
     true, predicted = truth[some], said[some]
+    if max(abs(true).max(), abs(predicted).max()) > 1e100:  # pygal computes with squares of these
+        return scores, ["<p>The numbers are too large to be drawn.</p>"]
     ends = [(end, end) for end in (true.min(), true.max())]
     level = [(end, 0) for end in (predicted.min(), predicted.max())]
     agreement = plots.dots("Predicted against true", "true", "predicted", (true, predicted), ends)

@@ -36,12 +36,12 @@ def main(
     target: Annotated[str, Option(help="Column to predict.")],
     model: Annotated[Path, Option(help="Model to write, in skops format.")],
     metrics: Annotated[Path, Option(help="Cross-validation metrics to write.")],
-    model_card: Annotated[Path, Option(help="Model card to write, in Markdown.")],
     problem_type: Annotated[Literal["classification", "regression"], Option(help="What it is.")] = "classification",
     learning_rate: Annotated[float, Option(help="How much each tree counts, above 0.")] = 0.1,
     max_iter: Annotated[int, Option(help="Number of boosting rounds, at least 1.")] = 100,
     max_leaf_nodes: Annotated[int, Option(help="Leaves of a tree at most, at least 2.")] = 31,
     seed: Annotated[int, Option(help="The same seed gives the same model.")] = 0,
+    model_card: Annotated[Path | None, Option(help="Model card to write, in Markdown.")] = None,
     executor_input: Annotated[str, Option(help="KFP's description of the task.")] = "",
 ) -> None:
     options = {"learning_rate": learning_rate, "max_iter": max_iter, "max_leaf_nodes": max_leaf_nodes}
@@ -59,15 +59,12 @@ def main(
     with writing(model) as temporary:
         skops.io.dump(pipeline, temporary)
     write_text(metrics, "".join(f"{name} {value}\n" for name, value in scores.items()))
-    card = {
-        "target": markdown_text(target),
-        "problem_type": problem_type,
-        "data": fingerprint(str(train)),
-        **described(x, y),
-    }
-    card["parameters"] = markdown_table(("Parameter", "Value"), (options | {"seed": seed}).items())
-    card["metrics"] = markdown_table(("Metric", "Mean", "95 % interval"), intervals)
-    write_text(model_card, Template(CARD.read_text(encoding="utf-8")).safe_substitute(card))
+    if model_card:
+        card = {"target": markdown_text(target), "problem_type": problem_type, "data": fingerprint(str(train))}
+        card["parameters"] = markdown_table(("Parameter", "Value"), (options | {"seed": seed}).items())
+        card["metrics"] = markdown_table(("Metric", "Mean", "95 % interval"), intervals)
+        card |= described(x, y)
+        write_text(model_card, Template(CARD.read_text(encoding="utf-8")).safe_substitute(card))
     about = {"framework": "scikit-learn", "features": names, "target": target, "rows": len(x)}
     write_metadata(executor_input, {"model": about, "metrics": scores})
     print(f"{len(x)} rows, {len(names)} features:", *(f"{name} {value:.4g}" for name, value in scores.items()))

@@ -1,7 +1,7 @@
 """Validation: is the table what schema.yaml says? A report either way; the step fails where it is not."""
 
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -132,8 +132,8 @@ def describe(table: Path, rows: int, missing: Counter[str]) -> list[tuple[object
         about = (field.name, field.type, f"{gaps} ({gaps / rows:.1%})" if gaps else "")
         values = feature(column)
         if values.dtype == float and field.type != pa.bool_() and len(known := values[~np.isnan(values)]):
-            low, high = (f"{end:g}" if isinstance(end, float) else end for end in extent.get(field.name, ("?", "?")))
-            described.append((*about, histogram(np.histogram(known, 20)[0].tolist()), f"{low} to {high}"))
+            ends = [f"{end:g}" if isinstance(end, float) else str(end) for end in extent.get(field.name, ())]
+            described.append((*about, histogram(spread(known)), " to ".join(ends)))
         else:
             common = Counter(str(value)[:50] for value in column.drop_null().to_pylist())
             shares = [f"{value} {count / common.total():.0%}" for value, count in common.most_common(5)]
@@ -143,16 +143,24 @@ def describe(table: Path, rows: int, missing: Counter[str]) -> list[tuple[object
     return described
 
 
+def spread(values: Any) -> list[int]:
+    """How many of the values, shape (n,), are in each 20th of their range, however large or small that is."""
+    values = values / 4  # so that even the range of the largest numbers is one
+    low, width = values.min(), np.ptp(values)
+    return np.bincount(((values - low) / width * 19.999).astype(int), minlength=20).tolist() if width else [len(values)]
+
+
 def extents(table: Path) -> dict[str, tuple[Any, Any]]:
-    """The least and the greatest value of each column, as the file's own statistics have them."""
+    """The least and the greatest value of each column, as far as the file's own statistics can tell."""
     found = dict[str, tuple[Any, Any]]()
     with ParquetFile(table) as file:
         about = file.metadata
         for group, i in product(range(about.num_row_groups), range(about.num_columns)):
             column = about.row_group(group).column(i)
-            if (known := column.statistics) and known.has_min_max:
-                low, high = found.get(column.path_in_schema, (known.min, known.max))
-                found[column.path_in_schema] = min(low, known.min), max(high, known.max)
+            with suppress(OverflowError):  # a date that Python has not
+                if (known := column.statistics) and known.has_min_max and not isinstance(known.min, str | bytes):
+                    low, high = found.get(column.path_in_schema, (known.min, known.max))
+                    found[column.path_in_schema] = min(low, known.min), max(high, known.max)
     return found
 
 
