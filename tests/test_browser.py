@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -97,7 +98,8 @@ def visit(browser: Browser, axe: str) -> Visit:
 
 
 def inv(project: Path, *arguments: str, code: int = 0) -> str:
-    done = subprocess.run(["inv", *arguments], cwd=project, capture_output=True, text=True, encoding="utf-8")
+    command = [sys.executable, "-m", "invoke", *arguments]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyte
@@ -141,10 +141,18 @@ def test_names_cannot_write_on_the_terminal(flow: Project) -> None:
     assert "[bold]x[/bold]" in last and b"\x1b[2J" not in terminal.raw and b"\x07" not in terminal.raw
 
 
-@needs_engine
-def test_builds_and_pushes_are_lists_too(tmp_path: Path) -> None:
+@pytest.fixture
+def images(tmp_path: Path) -> Iterator[DockerProject]:
     project = DockerProject(tmp_path / "project")
-    project.write("components/adding/src/more.py", f"# {time.time_ns()}\n")
+    yield project
+    project.remove()
+
+
+@needs_engine
+def test_builds_and_pushes_are_lists_too(images: DockerProject) -> None:
+    project = images
+    dockerfile = (project.root / "components/adding/Dockerfile").read_text(encoding="utf-8")
+    project.write("components/adding/Dockerfile", f"{dockerfile}\nRUN sleep 2 # {time.time_ns()}\n")
     terminal = invoke(project.root, "build")
     last = terminal.watch()
     assert terminal.process.returncode == 0, last

@@ -101,7 +101,11 @@ def wide(title: str, content: str, name: str = "scroll") -> str:
 
 def link(path: Path, base: Path, text: str) -> str:
     """A link to a file, from a page in the folder `base`: it holds as long as the project is moved as a whole."""
-    return f'<a href="{quote(Path(os.path.relpath(path, base)).as_posix())}">{escape(text)}</a>'
+    try:
+        target = quote(Path(os.path.relpath(path, base)).as_posix())
+    except ValueError:  # on another drive of Windows
+        target = path.as_uri()
+    return f'<a href="{target}">{escape(text)}</a>'
 
 
 def mark(status: str) -> str:
