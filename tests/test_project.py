@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import shutil
 import subprocess
@@ -146,6 +147,25 @@ def test_the_validation_report_describes_every_column(project: Path) -> None:
     assert rows["sex"] == ("sex", "string", "11 (3.2%)", "male 50%, female 50%")
     assert rows["year"] == ("year", "int64", "", "2007 to 2009")
     assert len(rows) == 8
+
+
+def test_the_distribution_of_a_large_table_is_that_of_rows_drawn_by_chance(project: Path, tmp_path: Path) -> None:
+    rows = 65_536 + 3  # the last batch has hardly any
+    table = tmp_path / "table.csv"
+    table.write_text("name,number\n" + "".join(f"{'AB'[i % 2]},{i}\n" for i in range(rows)), encoding="utf-8")
+    shared, steps = project / "components", [project / f"components/{name}/src" for name in ("gathering", "validation")]
+    (tmp_path / "schema.yaml").write_text("columns: {number: {dtype: Int64}}\n", encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [shared, *steps]))}
+    for command in (
+        ["gather", "--source", "table.csv", "--table", "t"],
+        ["validate", "--table", "t", "--validated", "v", "--report", "r.html", "--schema", "schema.yaml"],
+    ):
+        subprocess.run([sys.executable, "-m", *command], cwd=tmp_path, env=environment, check=True)
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    shares = dict(re.findall(r"([AB]) (\d+)%", page))
+    assert shares.keys() == {"A", "B"} and all(48 <= int(share) <= 52 for share in shares.values())
+    assert "0 to 65538" in page, "the ends are those of all rows"
+    assert "about 10000 of them" in page
 
 
 def test_a_model_has_a_card(project: Path) -> None:

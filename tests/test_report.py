@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +77,65 @@ def test_a_failed_run_says_why_at_the_top_with_its_log(flow: Project) -> None:
     assert shown.text.index("✗ failed") < shown.text.index("Parameters")
 
 
+def changed(project: Project, change: Callable[[dict[str, Any], Path], None]) -> Page:
+    """The page of the newest run, after a change of its record."""
+    folder = project.root / "runs" / project.runs()[0]["id"]
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    change(record, folder)
+    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    project.inv("runs.report", "latest")
+    return page(project)
+
+
+def test_whatever_a_run_has_its_page_is_below_its_limit(flow: Project) -> None:
+    flow.inv("run")
+
+    def change(record: dict[str, Any], folder: Path) -> None:
+        (folder / "own").write_text("<p>small", encoding="utf-8")
+        uri = (folder / "own").relative_to(flow.root).as_posix()
+        own = {"report": {"type": "system.HTML", "name": "report", "uri": uri, "metadata": {}}}
+        record["steps"] = [{**record["steps"][0], "name": f"step-{i}", "outputs": own} for i in range(1500)]
+        for step in record["steps"]:
+            (folder / "logs" / f"{step['name']}.log").write_text("<" * 3000, encoding="utf-8")
+        record["graph"] = [
+            {"name": f"step-{i}", "after": [f"step-{j}" for j in range(max(0, i - 10), i)], "inside": []}
+            for i in range(99)
+        ]
+
+    shown = changed(flow, change)
+    assert "The graph of 99 tasks is too large to be drawn." in shown.text
+    assert "The first 100; 1400 more steps ran after them." in shown.text
+    assert "1300 more are in logs/." in shown.text and "There are more in reports/" in shown.text
+    assert re.search(r"\d+ more are in run.json.", shown.text)
+    assert "<<<<" in shown.text, "the end of a line that is longer than its room"
+
+
+def test_a_log_that_is_shown_whole_has_no_link_to_the_rest(flow: Project) -> None:
+    flow.inv("run")
+
+    def logs(record: dict[str, Any], folder: Path) -> None:
+        (folder / "logs/adding.log").write_text("all <of> it\n" * 100, encoding="utf-8")
+        (folder / "logs/adding-2.log").write_text("".join(f"line {i}\n" for i in range(300)), encoding="utf-8")
+
+    shown = changed(flow, logs)
+    assert shown.text.count("all <of> it") == 100
+    assert shown.text.count("the whole log") == 1
+    assert "line 100\n" in shown.text and "line 99\n" not in shown.text
+
+
+def test_a_task_of_a_nested_pipeline_has_its_own_status(flow: Project) -> None:
+    flow.inv("run")
+
+    def nested(record: dict[str, Any], folder: Path) -> None:
+        step = record["steps"][0]
+        record["steps"] = [{**step, "name": "one/load"}, {**step, "name": "two/load", "status": "failed"}]
+        record["graph"] = [{"name": "load", "after": [], "inside": [each]} for each in ("one", "two")]
+
+    shown = changed(flow, nested)
+    states = [a.get("class") for tag, a in shown.tags if tag == "g" and a.get("class")]
+    assert states[:2] == ["succeeded", "failed"]
+
+
 def test_records_of_earlier_versions_have_a_page(flow: Project) -> None:
     flow.inv("run")
     path = flow.root / "runs" / flow.runs()[0]["id"] / "run.json"
@@ -102,7 +163,9 @@ def test_runs_are_compared_and_sorted(flow: Project) -> None:
     assert re.search(r"^  rmse +0\.75 +0\.5 \*$", said, re.MULTILINE), "of an error, the lower one is the better"
     assert re.search(r"^  same +1 +1$", said, re.MULTILINE)
     assert "ENGINE" not in said, "only what differs"
-    assert "0.75 ★" in page(flow, "build/compare.html").text
+    compared = page(flow, "build/compare.html")
+    assert "0.75 ★" in compared.text
+    assert [len(re.findall(name, compared.text)) for name in (older, newer)] == [2, 2], "both, in both tables"
     for name, first in (("accuracy", older), ("rmse", newer)):
         assert flow.inv("runs", "--sort", name).stdout.splitlines()[1].startswith(first)
     assert (

@@ -21,7 +21,9 @@ from .runs import Run, Step
 
 STYLE = Path(__file__).with_name("report.css")
 STEP_STYLE = ROOT / "components" / "shared" / "style.css"
-ROOM = {"reports": 600_000, "logs": 150_000, "table": 90_000}  # bytes of all reports, of all logs, and of each table
+# Bytes of all reports, of all logs, of the graph, and of each table.
+ROOM = {"reports": 500_000, "logs": 150_000, "graph": 200_000, "table": 80_000}
+LISTED = 200  # reports and logs, even if each is but a link
 SIGNS = {"succeeded": "✓", "cached": "≡", "failed": "✗", "stopped": "■", "running": "…", "pending": "…", "skipped": "-"}
 REPORTS = {"system.HTML": "html", "system.Markdown": "md"}
 # A frame is as high as what is in it, so that the page has one scroll bar and is printed whole.
@@ -83,15 +85,18 @@ def page(title: str, parts: list[str]) -> str:
 
 
 def table(title: str, header: list[str], rows: list[list[str]]) -> str:
-    """A table; the cells are HTML already. A last column that says nothing is left out."""
-    if not any(row[-1] for row in rows):
-        header, rows = header[:-1], [row[:-1] for row in rows]
+    """A table; the cells are HTML already."""
     head = "".join(f'<th scope="col">{cell}</th>' for cell in header)
     lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>\n" for row in rows]
     ends = itertools.accumulate(len(line.encode()) for line in lines)
     fit = sum(end <= ROOM["table"] for end in ends)
     rest = f"<p>{len(rows) - fit} more are in run.json.</p>" if fit < len(rows) else ""
     return wide(title, f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines[:fit])}</tbody></table>") + rest
+
+
+def spare(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Without the last column, where that says nothing."""
+    return (header, rows) if any(row[-1] for row in rows) else (header[:-1], [row[:-1] for row in rows])
 
 
 def wide(title: str, content: str, name: str = "scroll") -> str:
@@ -130,7 +135,7 @@ def report(run: Run) -> list[str]:
         [logged(run, step, number), mark(runs.state(step)), seconds(step), escape(step.reason or "")]
         for number, step in enumerate(run.steps)
     ]
-    steps = table("Steps", ["Step", "Status", "Time", "Why"], rows)
+    steps = table("Steps", *spare(["Step", "Status", "Time", "Why"], rows))
     counted = [[escape(name), escape(runs.number(value))] for name, value in run.metrics.items()]
     own = reports(run, run.folder, [ROOM["reports"]])
     sections = [
@@ -171,7 +176,7 @@ def parameters(run: Run) -> str:
         other = value != default
         note = f"instead of {code(default, 200)}" if other else ""
         rows.append([f"<strong>{escape(name)}</strong>" if other else escape(name), code(value), note])
-    return table("Parameters", ["Parameter", "Value", "Default"], rows) if rows else ""
+    return table("Parameters", *spare(["Parameter", "Value", "Default"], rows)) if rows else ""
 
 
 def artifacts(run: Run) -> str:
@@ -209,26 +214,28 @@ def logs(run: Run) -> str:
     found = [(number, step) for number, step in enumerate(run.steps) if _size(run.log(step.name))]
     found.sort(key=lambda each: each[1].status != "failed")
     left, parts = ROOM["logs"], {}
-    for place, (number, step) in enumerate(found):
+    for place, (number, step) in enumerate(found[:LISTED]):
         room = left // 2 if step.status == "failed" else left // (len(found) - place)
         path = run.log(step.name)
-        text = _last(escape(runs.tail(path, 200), 100_000), room)
-        left -= len(text.encode())
-        whole = "" if _size(path) <= len(text) else f"<p>Its end; {link(path, run.folder, 'the whole log')}</p>"
-        name = f"<bdi>{escape(step.name)}</bdi>"
-        content = wide(f"Log of {step.name}", f"<pre>{text}</pre>", "log")
+        said = runs.tail(path, 201)
+        shown = _last("\n".join(said.splitlines()[-200:]), room)
+        left -= len(escape(shown, len(shown)).encode())
+        cut = len(shown) < len(said) or _size(path) > 64 * 1024
+        whole = f"<p>Its end; {link(path, run.folder, 'the whole log')}</p>" if cut else ""
+        content = wide(f"Log of {step.name}", f"<pre>{escape(shown, len(shown))}</pre>", "log")
+        summary = f"<summary><bdi>{escape(step.name)}</bdi></summary>"
         opened = " open" if step.status == "failed" else ""
-        parts[number] = (
-            f'<details{opened}><summary>{name}</summary><div id="log-{number}">{whole}{content}</div></details>'
-        )
-    return "".join(parts[number] for number in sorted(parts))
+        parts[number] = f'<details{opened}>{summary}<div id="log-{number}">{whole}{content}</div></details>'
+    rest = f"<p>{len(found) - LISTED} more are in logs/.</p>" if len(found) > LISTED else ""
+    return "".join(parts[number] for number in sorted(parts)) + rest
 
 
 def _last(text: str, room: int) -> str:
-    """The last lines of a text that fit into `room` bytes."""
-    if len(text.encode()) <= room:
-        return text
-    return text.encode()[-room:].decode(errors="ignore").partition("\n")[2]
+    """The end of a text, whole lines where that is possible, that is at most `room` bytes of HTML."""
+    shown = text
+    while (size := len(escape(shown, len(shown)).encode())) > room:
+        shown = shown[-int(len(shown) * room / size * 0.9) or len(shown) :]
+    return shown if len(shown) == len(text) else shown.partition("\n")[2] or shown
 
 
 def origin(run: Run) -> str:
@@ -256,7 +263,9 @@ def reports(run: Run, base: Path, room: list[int]) -> list[tuple[str, str]]:
         for name, artifact in step.outputs.items():
             if not isinstance(artifact, dict) or artifact.get("type") not in REPORTS:
                 continue
-            title = escape(f"{step.name}: {name}")
+            if len(found) == LISTED:
+                return [*found, ("More", "<p>There are more in reports/ and steps/.</p>")]
+            title = escape(f"{step.name}: {name}", 200)
             ending = REPORTS[artifact["type"]]
             file = run.folder / "reports" / f"{step.name}.{name}.{ending}".replace("/", ".")
             try:
@@ -310,7 +319,9 @@ def drawn(run: Run) -> str:
     made = graph.layout(run.graph, run.groups)
     if made is None:
         return f"<p>The graph of {len(run.graph)} tasks is too large to be drawn.</p>"
-    shapes = _shapes(run, made)
+    shapes = _shapes(run, made, [])
+    if len(shapes.encode()) > ROOM["graph"]:
+        return f"<p>The graph of {len(run.graph)} tasks is too large to be drawn.</p>"
     label = f"The graph of the pipeline: {', '.join(node['name'] for node in run.graph)}"
     return wide("Graph of the pipeline", drawing(label, made.width + 4, made.height + 4, shapes, "2 2"), "graph")
 
@@ -322,10 +333,11 @@ def drawing(label: str, width: float, height: float, shapes: str, shift: str = "
     )
 
 
-def _shapes(run: Run, made: Layout) -> str:
+def _shapes(run: Run, made: Layout, inside: list[str]) -> str:
+    """The edges and boxes of a layout, which is inside of these groups."""
     shapes = [_curve(points) for points in made.edges]
     for box in made.boxes:
-        shapes.append(_group(run, box) if box.inner else _task(run, box))
+        shapes.append(_group(run, box, [*inside, *box.names]) if box.inner else _task(run, box, inside))
     return "".join(shapes)
 
 
@@ -344,7 +356,7 @@ def _curve(points: list[tuple[float, float]]) -> str:
     )
 
 
-def _group(run: Run, box: Box) -> str:
+def _group(run: Run, box: Box, inside: list[str]) -> str:
     assert box.inner
     label = run.groups.get(box.names[0], box.names[0])
     x, y = box.x + (box.width - box.inner.width) / 2, box.y + graph.HEAD
@@ -352,13 +364,13 @@ def _group(run: Run, box: Box) -> str:
     return (
         f"<g><title>{escape(label)}</title>{_rectangle(box, 'group')}"
         f'<text class="small" x="{box.x + 10:.1f}" y="{box.y + 16:.1f}">{shown}</text>'
-        f'<g transform="translate({x:.1f} {y:.1f})">{_shapes(run, box.inner)}</g></g>'
+        f'<g transform="translate({x:.1f} {y:.1f})">{_shapes(run, box.inner, inside)}</g></g>'
     )
 
 
-def _task(run: Run, box: Box) -> str:
+def _task(run: Run, box: Box, inside: list[str]) -> str:
     name, many = box.names[0], len(box.names)
-    status, time = _status(run, box.names)
+    status, time = _status(run, box.names, inside)
     title = name if many == 1 else f"{name} and {many - 1} more"
     below = f"{SIGNS.get(status, '')} {status} {time}"
     stack = _rectangle(Box([], x=box.x + 4, y=box.y + 4), "node") if many > 1 else ""
@@ -379,9 +391,13 @@ def _short(text: str, most: int) -> str:
     return escape(text if len(text) <= most else text[: most - 1] + "…", 1000)
 
 
-def _status(run: Run, names: list[str]) -> tuple[str, str]:
+def _status(run: Run, names: list[str], inside: list[str]) -> tuple[str, str]:
     """The status of tasks, the worst of them first, and their seconds; those of all iterations in a loop."""
-    own = [step for step in run.steps if step.name.rsplit("/", 1)[-1].split(" (")[0] in names]
+    own = []
+    for step in run.steps:
+        *scope, name = step.name.split("/")
+        if name.split(" (")[0] in names and {re.sub("-iteration-[0-9]+$", "", each) for each in scope} <= set(inside):
+            own.append(step)
     if not own:
         return "skipped" if run.status in ("succeeded", "failed", "stopped") else "waiting", ""
     states = [runs.state(step) for step in own]

@@ -101,7 +101,7 @@ def cross_validated(
         mean, half = float(np.mean(values)), half_interval(values)
         low, high = (max(mean - half, 0), mean + half) if sign < 0 else (mean - half, min(mean + half, 1))
         metrics |= {name: mean, f"{name}_std": float(np.std(values))}
-        intervals.append((name, f"{mean:.4g}", f"{low:.4g} to {high:.4g}"))
+        intervals.append((name, f"{mean:.4g}", f"{low:.4g} to {high:.4g}" if np.isfinite(half) else "not known"))
     return metrics, intervals
 
 

@@ -16,10 +16,10 @@ from typer import Option
 
 from shared.plots import histogram
 from shared.step import StepError, html_table, page, run, write_metadata, write_text, writing
-from shared.tables import batches, feature
+from shared.tables import batches, feature, schema_of
 
 EXAMPLES = 5
-SAMPLE = 10_000  # rows, evenly spaced, that the distributions are drawn from
+SAMPLE = 10_000  # rows, about so many and by chance, that the distributions of a larger table are drawn from
 SCHEMA = Path(__file__).parents[1] / "schema.yaml"
 NULLABLE = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}  # types that also hold missing values
 Failures = dict[tuple[str, str], tuple[int, list[str]]]  # (column, check): rows that failed it, the first as text
@@ -108,7 +108,7 @@ def sentence(column: str, check: str, count: int, first: list[str]) -> str:
 
 def render(table: Path, rows: int, missing: Counter[str], failures: Failures) -> str:
     failed = [(*key, count or "", ", ".join(first)) for key, (count, first) in failures.items()]
-    of = f" Distributions are those of {SAMPLE} of the rows." if rows > SAMPLE else ""
+    of = f" Distributions are those of about {SAMPLE} of them, drawn by chance." if rows > SAMPLE else ""
     return page(
         f"Validation: {len(failed)} check{'s' * (len(failed) > 1)} failed" if failed else "Validation: the table holds",
         f"<p>{rows} rows, {len(missing)} columns. Rows are counted from 1, without the header.{of}</p>",
@@ -120,12 +120,9 @@ def render(table: Path, rows: int, missing: Counter[str], failures: Failures) ->
 
 def describe(table: Path, rows: int, missing: Counter[str]) -> list[tuple[object, ...]]:
     """A row for each column: name, type, missing values, and how the others are distributed."""
-    every = max(-(-rows // SAMPLE), 1)
-    parts, offset = [], 0
-    for batch in batches(table):
-        parts.append(batch.take(pa.array(range(-offset % every, batch.num_rows, every))))
-        offset += batch.num_rows
-    sample, extent = pa.Table.from_batches(parts), extents(table)
+    chance, share = np.random.default_rng(0), min(SAMPLE / max(rows, 1), 1)
+    parts = [batch.filter(pa.array(chance.random(batch.num_rows) < share)) for batch in batches(table)]
+    sample, extent = pa.Table.from_batches(parts, schema_of(table)), extents(table)
     described: list[tuple[object, ...]] = []
     for field in sample.schema:
         column, gaps = sample.column(field.name), missing[field.name]
@@ -135,8 +132,8 @@ def describe(table: Path, rows: int, missing: Counter[str]) -> list[tuple[object
             ends = [f"{end:g}" if isinstance(end, float) else str(end) for end in extent.get(field.name, ())]
             described.append((*about, histogram(spread(known)), " to ".join(ends)))
         else:
-            common = Counter(str(value)[:50] for value in column.drop_null().to_pylist())
-            shares = [f"{value} {count / common.total():.0%}" for value, count in common.most_common(5)]
+            common = Counter(map(str, column.drop_null().to_pylist()))
+            shares = [f"{value[:50]} {count / common.total():.0%}" for value, count in common.most_common(5)]
             more = [f"{len(common) - 5} more"] * (len(common) > 5)
             counts = [count for _, count in common.most_common(20)]
             described.append((*about, histogram(counts) if counts else "", ", ".join(shares + more)))
