@@ -258,7 +258,7 @@ def reports(run: Run, base: Path, room: list[int]) -> list[tuple[str, str]]:
 
     `room` holds the bytes that are left for them, and is lessened: what does not fit becomes a link.
     """
-    found = []
+    found: list[tuple[str, str]] = []
     for step in run.steps:
         for name, artifact in step.outputs.items():
             if not isinstance(artifact, dict) or artifact.get("type") not in REPORTS:
