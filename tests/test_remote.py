@@ -439,6 +439,12 @@ def test_a_run_is_followed_to_its_end_and_kept_as_a_record(kfp: Kfp, project: Pr
     listed = project.inv("runs").stdout
     assert re.search(r"cluster +succeeded .* 1/2", listed)
     assert run["run_id"] in project.inv("runs.show", "latest").stdout
+    path = re.search(r"^report: (.*)$", said, re.MULTILINE)
+    assert path, "a run on a cluster has a page too"
+    page = (project.root / path[1]).read_text(encoding="utf-8")
+    assert f'<a href="{kfp.host}/#/runs/details/{run["run_id"]}">' in page
+    assert re.search(r'<g class="succeeded"><title>adding</title>.*<g class="cached"><title>adding-2</title>', page)
+    assert "instead of <code>3</code>" in page
 
 
 def test_without_cache_every_task_of_the_run_has_it_off(kfp: Kfp, project: Project) -> None:
