@@ -114,7 +114,7 @@ def penguins(bake: Bake) -> Path:
     """A project with three runs: of classes, of numbers with another learning rate beside, and one that failed."""
     project = bake()
     inv(project, "run")
-    inv(project, "run", "-p", "target=body_mass_g", "-p", "problem_type=regression", "-p", "learning_rates=[0.05]")
+    inv(project, "run", "-p", "target=body_mass_g", "-p", "problem_type=regression", "-p", "learning_rates=[0.05,0.2]")
     schema = project / "components/validation/schema.yaml"
     schema.write_text(schema.read_text(encoding="utf-8").replace("Adelie, ", ""), encoding="utf-8")
     inv(project, "run", code=1)

@@ -171,6 +171,11 @@ def outputs(record: dict[str, Any]) -> dict[str, Any]:
     return {step["name"]: step["outputs"].get("sum") for step in record["steps"] if "sum" in step["outputs"]}
 
 
+@pytest.mark.parametrize("command", ["run", "step", "runs.report", "runs.compare", "runs.logs", "component.new"])
+def test_help_comes_after_the_command_too(flow: Project, command: str) -> None:
+    assert f"[--core-opts] {command} [--options]" in flow.inv(command, "--help").stdout
+
+
 def test_conditions_loops_exit_handlers_and_importers_run(flow: Project) -> None:
     flow.write("pipeline.py", FLOW)
     flow.inv("run")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from test_engine import FLOW, Project
+from test_engine import FLOW, PIPELINE, Project
 
 HOSTILE = "<script>alert(1)</script>\"'&</pre></iframe>"
 
@@ -58,7 +58,7 @@ def test_the_graph_has_loops_and_conditions_and_what_each_task_comes_after(flow:
     assert set(nodes["tell"]["after"]) >= {"adding-4"}
     shown = page(flow)
     assert any(tag == "svg" and "adding" in (a.get("aria-label") or "") for tag, a in shown.tags)
-    assert "3 times" in shown.text, "the loop's three iterations are one task of the graph"
+    assert "s, 3x" in shown.text, "the loop's three iterations are one task of the graph"
     assert "- skipped" in shown.text, "the branch that did not hold"
 
 
@@ -94,9 +94,12 @@ def test_whatever_a_run_has_its_page_is_below_its_limit(flow: Project) -> None:
         (folder / "own").write_text("<p>small", encoding="utf-8")
         uri = (folder / "own").relative_to(flow.root).as_posix()
         own = {"report": {"type": "system.HTML", "name": "report", "uri": uri, "metadata": {}}}
-        record["steps"] = [{**record["steps"][0], "name": f"step-{i}", "outputs": own} for i in range(1500)]
-        for step in record["steps"]:
-            (folder / "logs" / f"{step['name']}.log").write_text("<" * 3000, encoding="utf-8")
+        metadata = {f"metric_{i}": i / 7 for i in range(30)}
+        own["metrics"] = {"type": "system.Metrics", "name": "metrics", "uri": uri, "metadata": metadata}
+        names = [f"step-{i}" if i < 1000 else f"loop-{i // 10}-iteration-{i % 10}/task" for i in range(1500)]
+        record["steps"] = [{**record["steps"][0], "name": name, "outputs": own} for name in names]
+        for name in names:
+            (folder / "logs" / f"{name.replace('/', '.')}.log").write_text("<" * 3000, encoding="utf-8")
         record["graph"] = [
             {"name": f"step-{i}", "after": [f"step-{j}" for j in range(max(0, i - 10), i)], "inside": []}
             for i in range(99)
@@ -106,7 +109,7 @@ def test_whatever_a_run_has_its_page_is_below_its_limit(flow: Project) -> None:
     assert "The graph of 99 tasks is too large to be drawn." in shown.text
     assert "The first 100; 1400 more steps ran after them." in shown.text
     assert "1300 more are in logs/." in shown.text and "There are more in reports/" in shown.text
-    assert re.search(r"\d+ more are in run.json.", shown.text)
+    assert re.search(r"\d+ more are in run.json.", shown.text) and "Those of more loops are in run.json." in shown.text
     assert "<<<<" in shown.text, "the end of a line that is longer than its room"
 
 
@@ -147,12 +150,53 @@ def test_records_of_earlier_versions_have_a_page(flow: Project) -> None:
     assert "adding" in page(flow).text
 
 
+NESTED = (
+    PIPELINE
+    + """
+    with dsl.ParallelFor([10, 20]) as tens:
+        with dsl.ParallelFor([1, 2]) as ones:
+            add(a=tens, b=ones)
+"""
+)
+
+
+def test_iterations_of_loops_are_a_table_that_says_what_each_was_given(flow: Project) -> None:
+    flow.write("pipeline.py", NESTED)
+    flow.inv("run", "--no-cache")
+    path = next(flow.root.glob("runs/*/run.json"))
+    record = json.loads(path.read_text(encoding="utf-8"))
+    for step in record["steps"]:
+        found = {"sum": float(step["outputs"]["sum"]), "rmse": 1 / float(step["outputs"]["sum"])}
+        step["outputs"]["measured"] = {"type": "system.Metrics", "name": "measured", "uri": "x", "metadata": found}
+        record["metrics"] |= {f"{step['name']}.{name}": value for name, value in found.items()}
+    path.write_text(json.dumps(record), encoding="utf-8")
+    said = flow.inv("runs.show", "latest").stdout
+    assert re.search(
+        r"^  for-loop-\d-iteration-1/for-loop-\d-iteration-0/adding-3 .* s  a=20, b=1$", said, re.MULTILINE
+    )
+    assert re.search(r"^  adding-2\.sum +104$", said, re.MULTILINE) and not re.search(r"iteration\S*\.sum", said)
+    rows = [line.split() for line in said.partition("\nadding-3 ")[2].splitlines()[:5]]
+    assert rows == [
+        ["a", "b", "rmse", "sum"],
+        ["iteration", "0/0", "10", "1", "0.09091", "11"],
+        ["iteration", "0/1", "10", "2", "0.08333", "12"],
+        ["iteration", "1/0", "20", "1", "0.04762", "21"],
+        ["iteration", "1/1", "20", "2", "0.04545", "*", "22", "*"],
+    ]
+    flow.inv("runs.report", "latest")
+    shown = page(flow)
+    assert "22 ★" in shown.text and "a=20, b=1" in shown.text and "iteration-0/adding-3.sum" not in shown.text
+    assert "adding-2.sum, adding.rmse, adding.sum, seconds" in flow.inv("runs", "--sort", "speed", code=1).stderr
+    assert "iteration" not in flow.inv("runs", "--sort", "speed", code=1).stderr
+
+
 def test_runs_are_compared_and_sorted(flow: Project) -> None:
     assert "there is no run yet" in flow.inv("runs.compare", "latest", "x", code=1).stderr
     flow.inv("run")
     flow.inv("run", "-p", "n=7")
-    newer, older = (run["id"] for run in flow.runs())
-    for name, accuracy in ((newer, 0.5), (older, 0.75)):
+    flow.inv("run", "-p", "n=8")
+    newest, newer, older = (run["id"] for run in flow.runs())
+    for name, accuracy in ((newest, 0.75), (newer, 0.5), (older, 0.75)):
         path = flow.root / "runs" / name / "run.json"
         record = json.loads(path.read_text(encoding="utf-8"))
         record["metrics"] = {"accuracy": accuracy, "rmse": accuracy, "same": 1}
@@ -165,10 +209,13 @@ def test_runs_are_compared_and_sorted(flow: Project) -> None:
     assert "ENGINE" not in said, "only what differs"
     compared = page(flow, "build/compare.html")
     assert "0.75 ★" in compared.text
+    three = flow.inv("runs.compare", older, newer, newest).stdout
+    assert re.search(r"^  accuracy +0\.75 \* +0\.5 +0\.75 \*$", three, re.MULTILINE), "both of a tie"
     links = [attributes["href"] for tag, attributes in compared.tags if tag == "a"]
     assert links == [f"../runs/{name}/report.html" for name in (older, newer)] * 2, "both, in both tables"
-    for name, first in (("accuracy", older), ("rmse", newer)):
-        assert flow.inv("runs", "--sort", name).stdout.splitlines()[1].startswith(first)
+    for name, first in (("accuracy", newest), ("rmse", newer)):
+        top = flow.inv("runs", "--sort", name).stdout.splitlines()[1]
+        assert top.startswith(first) and f" {name}=" in top
     assert (
         "no run has a metric 'speed'; there are: accuracy, rmse, same, seconds"
         in flow.inv("runs", "--sort", "speed", code=1).stderr

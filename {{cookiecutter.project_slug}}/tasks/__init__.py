@@ -20,7 +20,11 @@ _handle = ParseMachine.handle
 
 
 def _handle_rest(self: Any, token: str) -> None:
-    """Let a list argument be positional, as in `inv runs.logs ID [STEP]`: invoke knows no optional positionals."""
+    """Let a list argument be positional, as in `inv runs.logs ID [STEP]`: invoke knows no optional positionals.
+    And let `--help` be no positional argument."""
+    if token == "--help" and self.context and not self.waiting_for_flag_value:
+        for missing in self.context.missing_positional_args:
+            missing.value = ""
     arguments = self.context.positional_args if self.context else []
     rest = next((argument for argument in arguments if argument.kind is list), None)
     taken = self.waiting_for_flag_value or token.startswith("-") or token in self.contexts
@@ -35,8 +39,10 @@ ParseMachine.handle = _handle_rest  # type: ignore[method-assign]
 
 def _finish(run: runs.Run) -> None:
     """Say how a run ended; a failed one ends the command with exit code 1, a stopped one with 130."""
-    for name, value in run.metrics.items():
+    for name, value in runs.whole_metrics(run).items():
         say(f"  {name} {runs.number(value)}")
+    for header, lines in runs.sweeps(run):
+        say(runs.starred([f"  {header[0]}", *header[1:]], lines))
     cached = sum(step.cached for step in run.steps)
     if cached and cached == len(run.steps):
         say("nothing changed: every step was served from the cache (inv run --no-cache runs them all)")
@@ -189,7 +195,7 @@ def runs_list(c: Context, json: bool = False, on: str = "", sort: str = "") -> N
 
         say(codec.dumps([runs.summary(run) for run in found], indent=2, ensure_ascii=False))
     elif found:
-        say(runs.listing(found))
+        say(runs.listing(found, sort))
     else:
         say("no runs yet; start one with: inv run")
 

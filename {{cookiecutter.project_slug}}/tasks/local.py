@@ -525,12 +525,7 @@ def rerun_arguments(step: Step) -> dict[str, Any]:
     """The inputs of a recorded step as kfp's objects. Raises `Exit` where an artifact is gone."""
     found = {name: _artifact(value) for name, value in step.inputs.items()}
     for name, value in step.inputs.items():
-        if (
-            isinstance(value, dict)
-            and "uri" in value
-            and "://" not in value["uri"]
-            and not (ROOT / value["uri"]).exists()
-        ):
+        if runs.is_artifact(value) and "://" not in value["uri"] and not (ROOT / value["uri"]).exists():
             raise fail(
                 f"the input '{name}' of step '{step.name}' is gone ({value['uri']}); run the pipeline again: inv run"
             )

@@ -11,6 +11,7 @@ import itertools
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,8 +22,8 @@ from .runs import Run, Step
 
 STYLE = Path(__file__).with_name("report.css")
 STEP_STYLE = ROOT / "components" / "shared" / "style.css"
-# Bytes of all reports, of all logs, of the graph, and of each table.
-ROOM = {"reports": 500_000, "logs": 150_000, "graph": 200_000, "table": 80_000}
+# Bytes of all reports, of all logs, of the graph, of the tables of loops, and of each table.
+ROOM = {"reports": 500_000, "logs": 150_000, "graph": 200_000, "loops": 100_000, "table": 80_000}
 LISTED = 200  # reports and logs, even if each is but a link
 SIGNS = {"succeeded": "✓", "cached": "≡", "failed": "✗", "stopped": "■", "running": "…", "pending": "…", "skipped": "-"}
 REPORTS = {"system.HTML": "html", "system.Markdown": "md"}
@@ -94,6 +95,19 @@ def table(title: str, header: list[str], rows: list[list[str]]) -> str:
     return wide(title, f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines[:fit])}</tbody></table>") + rest
 
 
+def starred(title: str, header: Iterable[str], lines: list[runs.Line]) -> str:
+    """A table with the best of each metric marked; the header is HTML already."""
+    rows = [
+        [
+            f'<strong class="best">{escape(cell, 300)} ★</strong>' if i in best else escape(cell, 300)
+            for i, cell in enumerate(cells)
+        ]
+        for cells, best in lines
+    ]
+    legend = "<p>★ the best of them</p>" if any(best for _, best in lines) else ""
+    return table(title, list(header), rows) + legend
+
+
 def spare(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
     """Without the last column, where that says nothing."""
     return (header, rows) if any(row[-1] for row in rows) else (header[:-1], [row[:-1] for row in rows])
@@ -131,15 +145,20 @@ def code(value: object, most: int = 1000) -> str:
 
 def report(run: Run) -> list[str]:
     url = str(run.remote.get("url", ""))
+    given = runs.iterations(run.steps)
     rows = [
-        [logged(run, step, number), mark(runs.state(step)), seconds(step), escape(step.reason or "")]
+        [
+            logged(run, step, number),
+            mark(runs.state(step)),
+            seconds(step),
+            escape(step.reason or given.get(step.name, "")),
+        ]
         for number, step in enumerate(run.steps)
     ]
-    steps = table("Steps", *spare(["Step", "Status", "Time", "Why"], rows))
-    counted = [[escape(name), escape(runs.number(value))] for name, value in run.metrics.items()]
+    steps = table("Steps", *spare(["Step", "Status", "Time", "Note"], rows))
     own = reports(run, run.folder, [ROOM["reports"]])
     sections = [
-        ("Metrics", table("Metrics", ["Metric", "Value"], counted) if counted else ""),
+        ("Metrics", metrics(run)),
         ("Steps", f'<div class="beside">{drawn(run)}{steps}</div>'),
         ("Timeline", timeline(run)),
         ("Parameters", parameters(run)),
@@ -160,6 +179,20 @@ def report(run: Run) -> list[str]:
         f'<nav aria-label="Sections">{listed}</nav>',
         *(f'<section><h2 id="{ids[title]}">{title}</h2>{content}</section>' for title, content in sections),
     ]
+
+
+def metrics(run: Run) -> str:
+    """The metrics, and a table for each task in a loop, the best of each metric marked."""
+    rows = [[escape(name), escape(runs.number(value))] for name, value in runs.whole_metrics(run).items()]
+    parts, left = [table("Metrics", ["Metric", "Value"], rows)] if rows else [], ROOM["loops"]
+    for header, lines in runs.sweeps(run):
+        found = starred(header[0], map(escape, header), lines)
+        left -= len(found.encode())
+        if left < 0:
+            parts.append("<p>Those of more loops are in run.json.</p>")
+            break
+        parts.append(found)
+    return "".join(parts)
 
 
 def logged(run: Run, step: Step, number: int) -> str:
@@ -185,7 +218,7 @@ def artifacts(run: Run) -> str:
     for step in run.steps:
         for way, values in (("in", step.inputs), ("out", step.outputs)):
             for name, value in values.items():
-                if not isinstance(value, dict) or "uri" not in value:
+                if not runs.is_artifact(value):
                     continue
                 metadata, uri = value.get("metadata") or {}, str(value["uri"])
                 counted = [metadata.get(key) for key in ("rows", "columns")]
@@ -402,7 +435,7 @@ def _status(run: Run, names: list[str], inside: list[str]) -> tuple[str, str]:
         return "skipped" if run.status in ("succeeded", "failed", "stopped") else "waiting", ""
     states = [runs.state(step) for step in own]
     worst = next((each for each in ("failed", "stopped", "running") if each in states), states[0])
-    of = f", {len(own)} times" if len(own) > len(names) else ""
+    of = f", {len(own)}x" if len(own) > len(names) else ""
     return worst, f"{sum(step.seconds for step in own):,.1f} s{of}" if any(step.started for step in own) else ""
 
 
@@ -413,14 +446,15 @@ def timeline(run: Run) -> str:
     shown, rest = known[:100], len(known) - 100
     if len(shown) < 2:
         return ""
-    first = shown[0][1]
+    first, given = shown[0][1], runs.iterations(run.steps)
     whole = max(max(start - first + step.seconds for step, start in shown), 0.1)
     rows = []
     for number, (step, start) in enumerate(shown):
         x, width, y = (start - first) / whole * 100, max(step.seconds / whole * 100, 0.4), number * 34
+        name = f"{step.name.rsplit('/', 1)[-1]} {given.get(step.name, '')}".rstrip()
         rows.append(
             f'<g class="{escape(runs.state(step))}"><title>{escape(step.name)}</title>'
-            f'<text x="0" y="{y + 12}">{_short(step.name.rsplit("/", 1)[-1], 40)}: {seconds(step)}</text>'
+            f'<text x="0" y="{y + 12}">{_short(name, 40)}: {seconds(step)}</text>'
             f'<rect class="bar" x="{min(x, 99.6):.2f}%" y="{y + 17}" width="{width:.2f}%" height="9" rx="3"/></g>'
         )
     picture = f'<svg role="img" aria-label="When each step ran" width="100%" height="{len(shown) * 34}">'
@@ -435,17 +469,8 @@ def side_by_side(compared: list[Run], base: Path) -> list[str]:
     """What differs, what came of it with the best marked, and the steps' reports beside each other."""
     parts = [f"<h1>{escape(compared[0].pipeline)}: {len(compared)} runs</h1>"]
     names = [link(run.folder / "report.html", base, run.id) for run in compared]
-    for title, rows in runs.comparison(compared).items():
-        cells = []
-        for name, values, top in rows:
-            shown = [
-                f'<strong class="best">{escape(value, 300)} ★</strong>' if position == top else escape(value, 300)
-                for position, value in enumerate(values)
-            ]
-            cells.append([escape(name), *shown])
-        parts += [f"<h2>{title.capitalize()}</h2>", table(title.capitalize(), ["Name", *names], cells)]
-        if any(top is not None for *_, top in rows):
-            parts.append("<p>★ the best of them</p>")
+    for title, lines in runs.comparison(compared).items():
+        parts += [f"<h2>{title.capitalize()}</h2>", starred(title.capitalize(), ["Name", *names], lines)]
     beside: dict[str, list[str]] = {}
     room = [ROOM["reports"]]
     for run in compared:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from .progress import Row
 from .project import ROOT, fail, write
 
 RUNS = ROOT / "runs"
+Line = tuple[list[str], set[int]]  # of a table: its cells, and which of them are the best of a metric
 _saving = threading.Lock()
 
 
@@ -246,7 +248,8 @@ def sorted_by(runs: list[Run], name: str) -> list[Run]:
     """Runs by a metric or `seconds`, the best first, those without it last. Raises `Exit` for a name that none has."""
     known = {metric for run in runs for metric in run.metrics} | {"seconds"}
     if name not in known:
-        raise fail(f"no run has a metric '{name}'; there are: {', '.join(sorted(known))}.")
+        shown = sorted(metric for metric in known if not _iteration(metric))
+        raise fail(f"no run has a metric '{name}'; there are: {', '.join(shown)}.")
     value = {run.id: run.seconds if name == "seconds" else run.metrics.get(name) for run in runs}
     sign = 1 if lower_is_better(name) else -1
     return sorted(runs, key=lambda run: (value[run.id] is None, sign * (value[run.id] or 0)))
@@ -257,21 +260,22 @@ def lower_is_better(metric: str) -> bool:
     return any(word in metric.lower().split(".")[-1].split("_") for word in words)
 
 
-def best(metric: str, values: list[float | None]) -> int | None:
-    """The position of the best of several values; None where there is no best one."""
+def best(metric: str, values: list[float | None]) -> set[int]:
+    """The positions of the best of several values; none where all are the same."""
     found = [value for value in values if value is not None]
-    if len(found) < 2 or len(set(found)) == 1:
-        return None
-    return values.index(min(found) if lower_is_better(metric) else max(found))
+    if len(set(found)) < 2:
+        return set()
+    top = min(found) if lower_is_better(metric) else max(found)
+    return {position for position, value in enumerate(values) if value == top}
 
 
-def comparison(compared: list[Run]) -> dict[str, list[tuple[str, list[str], int | None]]]:
-    """What differs between runs, and what came of it: sections of rows of a name, a value a run, and the best one."""
+def comparison(compared: list[Run]) -> dict[str, list[Line]]:
+    """What differs between runs, and what came of it: sections of a name and a value for each run."""
 
-    def differing(values: list[dict[str, Any]]) -> list[tuple[str, list[str], int | None]]:
+    def differing(values: list[dict[str, Any]]) -> list[Line]:
         names = dict.fromkeys(name for each in values for name in each)
-        rows = [(name, [str(each.get(name, "")) for each in values], None) for name in names]
-        return [row for row in rows if len(set(row[1])) > 1]
+        rows = [[name, *(str(each.get(name, "")) for each in values)] for name in names]
+        return [(row, set()) for row in rows if len(set(row[1:])) > 1]
 
     about = [
         {
@@ -283,38 +287,107 @@ def comparison(compared: list[Run]) -> dict[str, list[tuple[str, list[str], int 
         for run in compared
     ]
     tags = [{name: image.rsplit(":", 1)[-1] for name, image in run.images.items()} for run in compared]
-    measured: list[tuple[str, list[str], int | None]] = []
+    measured: list[Line] = []
     for name in dict.fromkeys([*(name for run in compared for name in run.metrics), "seconds"]):
         values = [run.seconds if name == "seconds" else run.metrics.get(name) for run in compared]
-        measured.append((name, ["" if value is None else number(value) for value in values], best(name, values)))
+        top = {position + 1 for position in best(name, values)}
+        measured.append(([name, *("" if value is None else number(value) for value in values)], top))
     sections = {
         "ABOUT": differing(about),
         "PARAMETERS": differing([run.parameters for run in compared]),
         "IMAGES": differing(tags),
         "METRICS": measured,
     }
-    return {title: rows for title, rows in sections.items() if rows}
+    return {title: lines for title, lines in sections.items() if lines}
+
+
+def _iteration(name: str) -> str:
+    """Which iteration a step in a loop, or a metric of it, is of: `0`, or `0/2` in a loop in a loop. Else empty."""
+    return "/".join(re.findall(r"-iteration-(\d+)(?=/)", name))
+
+
+def _loops(steps: Iterable[Step]) -> list[list[Step]]:
+    """The iterations of each task that is in a loop, in their order."""
+    tasks: dict[str, list[Step]] = {}
+    for step in steps:
+        if _iteration(step.name):
+            tasks.setdefault(re.sub(r"-iteration-\d+(?=/)", "", step.name), []).append(step)
+    return [
+        sorted(loop, key=lambda step: [int(i) for i in _iteration(step.name).split("/")]) for loop in tasks.values()
+    ]
+
+
+def iterations(steps: Iterable[Step]) -> dict[str, str]:
+    """What each step in a loop was given that others of its iterations were not."""
+    return {
+        step.name: ", ".join(f"{name}={value}" for name, value in given.items())
+        for loop in _loops(steps)
+        for step, given in zip(loop, _varied(loop), strict=True)
+    }
+
+
+def _varied(loop: list[Step]) -> list[dict[str, str]]:
+    """The inputs of each iteration that are not the same in all of them, artifacts aside."""
+    inputs = [{name: _short(value) for name, value in s.inputs.items() if not is_artifact(value)} for s in loop]
+    names = {name for each in inputs for name in each}
+    values = {name: {each.get(name) for each in inputs} for name in names}
+    return [{name: value for name, value in sorted(each.items()) if len(values[name]) > 1} for each in inputs]
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    text = text.removesuffix(".0") if isinstance(value, float) else text  # KFP makes floats of a loop's numbers
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def sweeps(run: Run) -> list[tuple[list[str], list[Line]]]:
+    """A table of the metrics of each task in a loop: its header, and what each iteration was given and came to."""
+    tables = []
+    for loop in _loops(run.steps):
+        found = [
+            {name.removeprefix(f"{step.name}."): value for name, value in metrics([step]).items()} for step in loop
+        ]
+        measured = list(dict.fromkeys(name for each in found for name in each))
+        if not measured:
+            continue
+        given = _varied(loop)
+        known = list(dict.fromkeys(name for each in given for name in each))
+        top = [best(name, [each.get(name) for each in found]) for name in measured]
+        lines: list[Line] = []
+        for i, step in enumerate(loop):
+            cells = [f"iteration {_iteration(step.name)}", *(given[i].get(name, "") for name in known)]
+            stars = {len(cells) + column for column, positions in enumerate(top) if i in positions}
+            lines.append(([*cells, *(number(found[i][name]) if name in found[i] else "" for name in measured)], stars))
+        tables.append(([loop[0].name.rpartition("/")[2], *known, *measured], lines))
+    return tables
+
+
+def whole_metrics(run: Run) -> dict[str, float]:
+    """The metrics that are not of an iteration of a loop."""
+    return {name: value for name, value in run.metrics.items() if not _iteration(name)}
+
+
+def starred(header: list[str], lines: list[Line]) -> str:
+    """A table, with a star at the best of each metric."""
+    cells = [[f"{cell} *" if i in best else cell for i, cell in enumerate(row)] for row, best in lines]
+    return table([header, *([f"  {first}", *rest] for first, *rest in cells)])
 
 
 def compared_text(compared: list[Run]) -> str:
     """The table of `inv runs.compare`, the best of each metric marked."""
     lines = []
     for title, rows in comparison(compared).items():
-        cells = [[title, *(run.id for run in compared)]]
-        cells += [
-            [f"  {name}", *(f"{value} *" if position == top else value for position, value in enumerate(values))]
-            for name, values, top in rows
-        ]
-        lines += [table(cells), ""]
+        lines += [starred([title, *(run.id for run in compared)], rows), ""]
     return "\n".join([*lines, "* the best of them"])
 
 
-def listing(runs: list[Run]) -> str:
-    """The table of `inv runs`."""
+def listing(runs: list[Run], first: str = "") -> str:
+    """The table of `inv runs`, with the metric `first` before those of the last step."""
     rows = [["RUN", "ENGINE", "STATUS", "SECONDS", "CACHED", "METRICS"]]
     for run in runs:
         cached = f"{sum(step.cached for step in run.steps)}/{len(run.steps)}"
-        shown = run.reason or " ".join(f"{name}={number(value)}" for name, value in headline(run).items())
+        values = {name: run.metrics[name] for name in [first] if name in run.metrics} | headline(run)
+        shown = run.reason or " ".join(f"{name}={number(value)}" for name, value in values.items())
         rows.append([run.id, run.engine, run.status, f"{run.seconds:.1f}", cached, shown])
     return table(rows)
 
@@ -332,11 +405,15 @@ def details(run: Run) -> str:
     lines = [f"run {run.id}  {run.status}  {run.seconds:.1f} s on {run.engine}"]
     if run.reason:
         lines.append(f"  {run.reason}")
-    lines += ["", "STEPS", table([[f"  {s.name}", state(s), f"{s.seconds:.1f} s", s.reason or ""] for s in run.steps])]
-    for title, values in (("PARAMETERS", run.parameters), ("METRICS", run.metrics)):
+    given = iterations(run.steps)
+    steps = [[f"  {s.name}", state(s), f"{s.seconds:.1f} s", s.reason or given.get(s.name, "")] for s in run.steps]
+    lines += ["", "STEPS", table(steps)]
+    for title, values in (("PARAMETERS", run.parameters), ("METRICS", whole_metrics(run))):
         if values:
             rows = [[f"  {name}", number(v) if isinstance(v, float) else str(v)] for name, v in values.items()]
             lines += ["", title, table(rows)]
+    for header, rows_of in sweeps(run):
+        lines += ["", starred(header, rows_of)]
     lines += ["", "OUTPUTS"]
     outputs = [[f"  {s.name}", name, place(value)] for s in run.steps for name, value in s.outputs.items()]
     lines.append(table(outputs) if outputs else "  none")
@@ -352,12 +429,13 @@ def details(run: Run) -> str:
 
 def rows(run: Run) -> list[Row]:
     """The steps as a terminal shows them while they run."""
-    found = []
-    for step in list(run.steps):
+    found, steps = [], list(run.steps)
+    given = iterations(steps)
+    for step in steps:
         running = step.status == "running"  # a step counts as cached until it is known that it is not
         spent = elapsed(step.started) if running and step.started else step.seconds
         shown = step.status if running else state(step)
-        found.append(Row(step.name, shown, spent if step.started else None, step.reason or ""))
+        found.append(Row(step.name, shown, spent if step.started else None, step.reason or given.get(step.name, "")))
     return found
 
 
@@ -365,9 +443,14 @@ def state(step: Step) -> str:
     return "cached" if step.cached else step.status
 
 
+def is_artifact(value: Any) -> bool:
+    """Whether an input or output of a step is an artifact, and not a parameter's value."""
+    return isinstance(value, dict) and "uri" in value
+
+
 def place(value: Any) -> str:
     """An output for the eye: an artifact's path, or a parameter's value."""
-    return str(value.get("uri")) if isinstance(value, dict) and "uri" in value else str(value)
+    return str(value["uri"] if is_artifact(value) else value)
 
 
 def tail(path: Path, lines: int) -> str:
