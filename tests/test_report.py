@@ -188,6 +188,10 @@ def test_iterations_of_loops_are_a_table_that_says_what_each_was_given(flow: Pro
     assert "22 ★" in shown.text and "a=20, b=1" in shown.text and "iteration-0/adding-3.sum" not in shown.text
     assert "adding-2.sum, adding.rmse, adding.sum, seconds" in flow.inv("runs", "--sort", "speed", code=1).stderr
     assert "iteration" not in flow.inv("runs", "--sort", "speed", code=1).stderr
+    flow.write("pipeline.py", PIPELINE)
+    flow.inv("run")
+    compared = flow.inv("runs.compare", *(run["id"] for run in flow.runs())).stdout
+    assert "adding-2.sum" in compared and "iteration" not in compared, "nothing to compare them with"
 
 
 def test_runs_are_compared_and_sorted(flow: Project) -> None:

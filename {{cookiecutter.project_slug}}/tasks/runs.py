@@ -290,6 +290,8 @@ def comparison(compared: list[Run]) -> dict[str, list[Line]]:
     measured: list[Line] = []
     for name in dict.fromkeys([*(name for run in compared for name in run.metrics), "seconds"]):
         values = [run.seconds if name == "seconds" else run.metrics.get(name) for run in compared]
+        if _iteration(name) and sum(value is not None for value in values) < 2:
+            continue  # a loop that only one of them went through has its table in that run's page
         top = {position + 1 for position in best(name, values)}
         measured.append(([name, *("" if value is None else number(value) for value in values)], top))
     sections = {
