@@ -17,14 +17,15 @@ PAGES = [TEMPLATE / "README.md", PROJECT / "README.md", *sorted((TEMPLATE / "doc
 
 PARSE = """
 import json, sys
-from invoke.parser import Parser, ParserContext
+from invoke import Program
+from invoke.parser import Parser
 from tasks import ns
 for arguments in json.load(sys.stdin):
     try:
         if len(arguments) == 1:  # a name in a sentence
             ns[arguments[0]]
             continue
-        Parser(ns.to_contexts(ignore_unknown_help=True)).parse_argv(arguments)
+        Parser(ns.to_contexts(ignore_unknown_help=True), initial=Program().initial_context).parse_argv(arguments)
     except Exception as error:
         print(" ".join(arguments), "->", type(error).__name__, error)
 """
