@@ -195,9 +195,9 @@ def rendered(bake: Bake) -> Iterator[dict[tuple[str, str], dict[str, Any]]]:
 def render(project: Path, settings: dict[str, str]) -> dict[tuple[str, str], dict[str, Any]]:
     """The objects of the staged overlay, by kind and name."""
     script = (
-        "from tasks import cluster, project\n"
+        "from tasks import cluster\nfrom tasks.project.settings import Settings\n"
         f"settings = {settings | {'kfp_manifests': str(MANIFESTS)}!r}\n"
-        "print(cluster.stage(project.Settings('p', 'r', '3.13', 'e', '0', {}, **settings), 'platform'))"
+        "print(cluster.stage(Settings('p', 'r', '3.13', 'e', '0', {}, **settings), 'platform'))"
     )
     staged = subprocess.run([sys.executable, "-c", script], cwd=project, check=True, capture_output=True, text=True)
     text = subprocess.run(
@@ -283,8 +283,8 @@ def test_the_ui_and_the_api_are_on_ports_that_kind_maps(
         if kind == "Service" and each["spec"].get("type") == "NodePort"
     }
     script = (
-        "from tasks import cluster, project\n"
-        "print(cluster.kind_config(project.Settings('p', 'r', '3.13', 'e', '0', {}), 8080))"
+        "from tasks import cluster\nfrom tasks.project.settings import Settings\n"
+        "print(cluster.kind_config(Settings('p', 'r', '3.13', 'e', '0', {}), 8080))"
     )
     text = subprocess.run([sys.executable, "-c", script], cwd=project, check=True, capture_output=True, text=True)
     (node,) = yaml.safe_load(text.stdout)["nodes"]
@@ -540,8 +540,8 @@ def test_the_ui_without_a_display_is_an_address(project: Path) -> None:
 def test_a_copy_of_the_manifests_that_is_none(bake: Bake) -> None:
     project = bake()
     script = (
-        "from tasks import cluster, project\n"
-        "cluster.stage(project.Settings('p', 'r', '3.13', 'e', '0', {}, kfp_manifests='nowhere'), 'platform')"
+        "from tasks import cluster\nfrom tasks.project.settings import Settings\n"
+        "cluster.stage(Settings('p', 'r', '3.13', 'e', '0', {}, kfp_manifests='nowhere'), 'platform')"
     )
     result = subprocess.run([sys.executable, "-c", script], cwd=project, capture_output=True, text=True)
     assert "kfp_manifests in invoke.yaml is nowhere, and there is no" in result.stderr

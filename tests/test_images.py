@@ -151,17 +151,18 @@ def test_every_file_that_goes_into_an_image_changes_its_tag_and_no_other_does(de
 import json, sys
 sys.path.insert(0, ".")
 from pathlib import Path
-from tasks import project
-config = project.Settings("p", "r", "3.13", "e", "0", {})
-before = project.image("training", config)
+from tasks.project.components import image_reference
+from tasks.project.settings import Settings
+config = Settings("p", "r", "3.13", "e", "0", {})
+before = image_reference("training", config)
 changed, unchanged = [], []
 for path in sorted(Path().rglob("*")):
     if path.is_file() and "__pycache__" not in path.parts:
         kept = path.read_bytes()
         path.write_bytes(kept + b"#")
-        (changed if project.image("training", config) != before else unchanged).append(path.as_posix())
+        (changed if image_reference("training", config) != before else unchanged).append(path.as_posix())
         path.write_bytes(kept)
-assert project.image("training", config) == before
+assert image_reference("training", config) == before
 print(json.dumps([changed, unchanged]))
 """
     result = subprocess.run([sys.executable, "-c", script], cwd=default_project, capture_output=True, text=True)

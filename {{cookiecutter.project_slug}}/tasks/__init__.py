@@ -11,10 +11,15 @@ from invoke.exceptions import Exit
 from invoke.parser.parser import ParseMachine
 from invoke.tasks import task
 
-from . import project, runs, template
-from .project import ROOT, fail, say, sure
+from . import runs, template
+from .files import ROOT
+from .project.compiling import compile_pipeline, write_compiled
+from .project.components import component_of
+from .project.parameters import default_values, parameter_values
+from .project.settings import OPTIONAL, Settings, check_settings_file, load_settings
+from .terminal import fail, say, sure
 
-project.check_settings_file()
+check_settings_file()
 
 _handle = ParseMachine.handle
 
@@ -57,14 +62,14 @@ def _finish(run: runs.Run) -> None:
 ENGINES = ("host", "docker", "cluster")
 
 
-def _start(engine: str, parameters: dict[str, Any], spec: Any, config: project.Settings, only: str = "") -> Any:
+def _start(engine: str, parameters: dict[str, Any], spec: Any, config: Settings, only: str = "") -> Any:
     """A run on an engine that has all it needs: of the whole pipeline, or of the one component `only`."""
     from .local import Engine, command_line
-    from .steps import secret_variables
+    from .project.task_settings import secret_variables
 
     used = [spec.deployment_spec["executors"][label] for label in spec.deployment_spec["executors"]]
     images = [executor["container"]["image"] for executor in used if "container" in executor]
-    images = [image for image in dict.fromkeys(images) if not only or project.component_of(image) == only]
+    images = [image for image in dict.fromkeys(images) if not only or component_of(image) == only]
     if engine == "docker":
         if sys.platform == "win32":
             raise fail("on Windows, the engine docker runs inside WSL 2: open the project there.")
@@ -75,10 +80,10 @@ def _start(engine: str, parameters: dict[str, Any], spec: Any, config: project.S
         pipeline=config.project,
         engine=engine,
         parameters=parameters,
-        images={name: image for image in images if (name := project.component_of(image))},
+        images={name: image for image in images if (name := component_of(image))},
         template_version=config.template_version,
         command=command_line(["inv", *sys.argv[1:]]),
-        defaults={name: value for name, value in project.defaults(spec).items() if not name.endswith("_fingerprint")},
+        defaults={name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")},
     )
     say(f"run {run.id} on {engine}")
     return Engine(run, secret_variables(config))
@@ -108,9 +113,9 @@ def run(
     _check_engine(on)
     if on != "cluster" and (experiment or name or detach):
         raise fail("--experiment, --name and --detach are for runs on a cluster: inv run --on cluster")
-    config = project.settings(c)
-    spec, platform = project.compile_pipeline(config)
-    parameters = project.arguments(spec, param)
+    config = load_settings(c)
+    spec, platform = compile_pipeline(config)
+    parameters = parameter_values(spec, param)
     from .local import command_line, fingerprints
 
     if on == "cluster":
@@ -161,13 +166,13 @@ def step(c: Context, name: str, run: str = "", on: str = "") -> None:
     """Run one step again, with the inputs it had in a run."""
     if on:
         _check_engine(on, ("host", "docker"))
-    config = project.settings(c)
+    config = load_settings(c)
     source, before = runs.started_step(name, run)
-    spec, _ = project.compile_pipeline(config)
+    spec, _ = compile_pipeline(config)
     from .local import component_image, rerun_arguments
 
     arguments = rerun_arguments(before)
-    own = project.component_of(component_image(spec, before.component)) or ""
+    own = component_of(component_image(spec, before.component)) or ""
     engine = _start(on or source.engine, source.parameters, spec, config, own)
     engine.step(spec, before, arguments)
     _finish(engine.run)
@@ -207,7 +212,7 @@ def _refresh(c: Context, everything: bool = False) -> None:
     from . import cluster_runs
 
     try:
-        cluster_runs.refresh(project.settings(c), lambda _: None, everything)
+        cluster_runs.refresh(load_settings(c), lambda _: None, everything)
     except Exit as error:
         if everything:
             raise
@@ -264,7 +269,7 @@ def watch(c: Context, id: str) -> None:
         raise fail(f"run {run.id} was on {run.engine}, and is {run.status}: inv runs.show {run.id}")
     from . import cluster_runs, remote
 
-    config = project.settings(c)
+    config = load_settings(c)
     cluster_runs.watch(remote.connect(config, say), run, config, say)
     _finish(run)
 
@@ -281,7 +286,7 @@ def logs(c: Context, id: str, steps: list[str]) -> None:
         if run.remote and not path.exists():
             from .cluster_runs import Kubectl
 
-            kubectl = Kubectl.of(project.settings(c), run)
+            kubectl = Kubectl.of(load_settings(c), run)
             say((kubectl.log(step.name) if kubectl else "").rstrip() or f"no pod to ask; see {run.remote['url']}")
         elif path.exists():
             with path.open(encoding="utf-8", errors="replace") as log:
@@ -296,9 +301,9 @@ def logs(c: Context, id: str, steps: list[str]) -> None:
 @task
 def compile(c: Context) -> None:
     """Compile the pipeline to build/pipeline.yaml, and each component beside it."""
-    config = project.settings(c)
-    spec, platform = project.compile_pipeline(config)
-    for path in project.write_compiled(spec, platform, config):
+    config = load_settings(c)
+    spec, platform = compile_pipeline(config)
+    for path in write_compiled(spec, platform, config):
         say(str(path.relative_to(ROOT)))
 
 
@@ -307,8 +312,8 @@ def deploy(c: Context) -> None:
     """Upload the pipeline as a new version, if it changed."""
     from . import remote
 
-    config = project.settings(c)
-    spec, platform = project.compile_pipeline(config)
+    config = load_settings(c)
+    spec, platform = compile_pipeline(config)
     remote.deploy(remote.connect(config, say), spec, platform, config, say)
 
 
@@ -317,8 +322,8 @@ def schedule(c: Context, dry_run: bool = False) -> None:
     """Make the cluster's recurring runs equal to the schedules of invoke.yaml, on the newest version."""
     from . import remote
 
-    config = project.settings(c)
-    spec, _ = project.compile_pipeline(config)
+    config = load_settings(c)
+    spec, _ = compile_pipeline(config)
     wanted = remote.schedules(config, spec)
     remote.apply_schedules(remote.connect(config, say), wanted, config, say, dry_run)
 
@@ -333,7 +338,7 @@ def build(c: Context, names: list[str], platform: str = "") -> None:
     from . import images
 
     images.check_platform(platform)
-    config = project.settings(c)
+    config = load_settings(c)
     images.build(images.chosen(names), config, say, platform)
 
 
@@ -351,7 +356,7 @@ def push(c: Context, names: list[str], platform: str = "", sbom: bool = False) -
     from . import images
 
     images.check_platform(platform)
-    config = project.settings(c)
+    config = load_settings(c)
     images.push(images.chosen(names), config, say, platform, sbom)
 
 
@@ -360,7 +365,7 @@ def disk(c: Context) -> None:
     """Show what this project's images, containers, build cache and runs take."""
     from . import containers
 
-    rows = containers.usage(project.settings(c))
+    rows = containers.usage(load_settings(c))
     for kind, count, size, what in rows:
         say(f"  {kind:<12}{count:>5}{containers.bytes_text(size):>9}   {what}")
     free, whole = containers.disk(containers.connect())
@@ -380,7 +385,7 @@ def prune(c: Context, runs: str = "", all: bool = False, yes: bool = False) -> N
 
     if runs and not runs.isdecimal():
         raise fail(f"--runs takes the number of runs to keep, not '{runs}'.")
-    found = containers.freeable(project.settings(c), int(runs) if runs else None, all)
+    found = containers.freeable(load_settings(c), int(runs) if runs else None, all)
     if not found:
         say("nothing to free")
         return
@@ -404,7 +409,7 @@ def up(c: Context) -> None:
     """Make a Kubeflow cluster on this machine with kind, or go on making it."""
     from . import cluster
 
-    cluster.up(project.settings(c), say)
+    cluster.up(load_settings(c), say)
 
 
 @task
@@ -412,7 +417,7 @@ def status(c: Context) -> None:
     """Show what the cluster is at; the exit code says whether all of it is ready."""
     from . import cluster
 
-    if not cluster.status(project.settings(c), say):
+    if not cluster.status(load_settings(c), say):
         raise Exit(code=1)
 
 
@@ -421,7 +426,7 @@ def ui(c: Context, open: bool = True) -> None:
     """Show the address of the Kubeflow Pipelines UI, and open it."""
     from . import cluster
 
-    cluster.show_ui(project.settings(c), say, open)
+    cluster.show_ui(load_settings(c), say, open)
 
 
 @task(help={"context": "kubectl's context; without, the current one", "port": "of this machine"})
@@ -429,7 +434,7 @@ def proxy(c: Context, context: str = "", port: int = 8080) -> None:
     """Reach the UI and API of any cluster that kubectl reaches, privately."""
     from . import cluster
 
-    cluster.proxy(project.settings(c), say, context, port)
+    cluster.proxy(load_settings(c), say, context, port)
 
 
 @task(help={"yes": "do not ask", "registry": "the local registry and its images too"})
@@ -437,7 +442,7 @@ def down(c: Context, yes: bool = False, registry: bool = False) -> None:
     """Delete the cluster that cluster.up made."""
     from . import cluster
 
-    config = project.settings(c)
+    config = load_settings(c)
     if cluster.exists(config):
         sure(f"This deletes the cluster {cluster.name(config)} with its runs and artifacts.", yes)
     cluster.down(config, say, registry)
@@ -449,7 +454,7 @@ def reset(c: Context, yes: bool = False) -> None:
     from . import cluster
 
     sure("This deletes all runs, pipelines and artifacts of the cluster.", yes)
-    cluster.reset(project.settings(c), say)
+    cluster.reset(load_settings(c), say)
 
 
 @task(help={"for_": "what to check for: host, docker, cluster or aks"})
@@ -469,7 +474,7 @@ def doctor(c: Context, for_: str = "host") -> None:
     if for_ == "cluster":
         from .cluster import problems as cluster_problems
 
-        found, doubts = cluster_problems(project.settings(c))
+        found, doubts = cluster_problems(load_settings(c))
         problems, ready = problems + found + doubts, "inv cluster.up"
     if for_ == "aks" and AKS:
         problems, ready = problems + AKS.problems(), "inv aks.up"
@@ -548,4 +553,4 @@ ns.add_collection(Collection("template", template.update, template.status, templ
 ns.add_collection(Collection("data", adopt))
 ns.add_collection(Collection("component", new))
 # A variable such as INVOKE_KFP_HOST counts only for a setting that is there, so those that may be left out are.
-ns.configure({name: project.Settings.__dataclass_fields__[name].default for name in project.OPTIONAL})
+ns.configure({name: Settings.__dataclass_fields__[name].default for name in OPTIONAL})

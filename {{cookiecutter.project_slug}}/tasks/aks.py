@@ -16,8 +16,10 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from . import cluster, project
-from .project import ROOT, Settings, fail, say, sure, write
+from . import cluster
+from .files import ROOT, write
+from .project.settings import Settings, load_settings
+from .terminal import fail, say, sure
 
 TAG = "kf-template-project"
 OVERLAY = ROOT / "deploy" / "aks"
@@ -495,7 +497,7 @@ def delete(wanted: Plan) -> None:
 @task(help={"dry-run": "print the commands, and run none"})
 def up(c: Context, dry_run: bool = False) -> None:
     """Make resource group, registry, cluster and Kubeflow Pipelines on Azure, or go on making them."""
-    config = project.settings(c)
+    config = load_settings(c)
     if dry_run:
         print_commands(config)
     else:
@@ -505,20 +507,20 @@ def up(c: Context, dry_run: bool = False) -> None:
 @task
 def status(c: Context) -> None:
     """Show what the cluster on Azure is at; the exit code says whether all of it is ready."""
-    if not ready(project.settings(c)):
+    if not ready(load_settings(c)):
         raise Exit(code=1)
 
 
 @task
 def credentials(c: Context) -> None:
     """Put the cluster's credentials into kubectl's configuration."""
-    log_in(plan(project.settings(c)))
+    log_in(plan(load_settings(c)))
 
 
 @task(help={"yes": "do not ask"})
 def down(c: Context, yes: bool = False) -> None:
     """Delete what aks.up made, if the resource group holds nothing else."""
-    wanted = plan(project.settings(c))
+    wanted = plan(load_settings(c))
     found = doomed(wanted)
     if found is None:
         say("nothing to delete")

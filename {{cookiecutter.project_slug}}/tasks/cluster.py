@@ -22,8 +22,9 @@ import yaml
 from invoke.exceptions import Exit
 
 from . import containers
-from .progress import Row, live, plain
-from .project import ROOT, Settings, fail, write
+from .files import ROOT, write
+from .project.settings import Settings
+from .terminal import Row, fail, live, plain
 
 Say = Callable[[str], None]
 

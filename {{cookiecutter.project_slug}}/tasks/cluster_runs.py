@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from . import cluster, graph, project, remote, runs
-from .progress import live, plain
-from .project import Settings, fail
+from . import cluster, graph, remote, runs
+from .files import write
+from .project.components import component_of
+from .project.parameters import default_values
+from .project.settings import Settings
 from .remote import Api
 from .report import write_report
 from .runs import Run, Step
+from .terminal import fail, live, plain
 
 if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec, PlatformSpec
@@ -72,11 +75,11 @@ def start(
         pipeline=config.project,
         engine="cluster",
         parameters=parameters,
-        images={own: image for image in remote.images_of(spec) if (own := project.component_of(image))},
+        images={own: image for image in remote.images_of(spec) if (own := component_of(image))},
         template_version=config.template_version,
         command=command,
         steps=[Step(node["name"]) for node in nodes],
-        defaults={name: value for name, value in project.defaults(spec).items() if not name.endswith("_fingerprint")},
+        defaults={name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")},
         graph=nodes,
         groups=graph.groups_of(spec),
     )
@@ -157,7 +160,7 @@ def watch(api: Api, run: Run, config: Settings, say: Say) -> None:
     failed = [step for step in run.steps if step.status == "failed"]
     for step in failed:
         if kubectl and (log := kubectl.log(step.name)):
-            project.write(run.log(step.name), log)
+            write(run.log(step.name), log)
             step.reason = step.reason or next((each for each in reversed(log.splitlines()) if each.strip()), None)
     if failed and run.status == "failed":
         run.reason = f"{failed[0].name}: {failed[0].reason or 'failed'}"

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from . import project, runs
+from . import runs
+from .files import ROOT
 from .local import StepFailed, Stopped, why
-from .project import ROOT, Settings, fail
+from .project.components import component_names, component_of, image_reference
+from .project.settings import Settings
+from .terminal import fail
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -173,9 +176,7 @@ class Containers:
                 command[len(container.command) :],
                 entrypoint=command[: len(container.command)] or None,
                 user=self._user,
-                working_dir=str(ROOT)
-                if project.component_of(container.image)
-                else None,  # sources may be relative to it
+                working_dir=str(ROOT) if component_of(container.image) else None,  # sources may be relative to it
                 environment=environment,
                 mounts=mounts,
                 mem_limit=memory,
@@ -287,7 +288,7 @@ def usage(config: Settings) -> list[tuple[str, int, int, str]]:
 
 def own_images(client: "DockerClient", config: Settings) -> tuple[list[str], list[str]]:
     """The references of this project's images: those of today's content, and the others. Untagged ones by their id."""
-    wanted = {project.image(name, config) for name in project.component_names()}
+    wanted = {image_reference(name, config) for name in component_names()}
     current: list[str] = []
     old: list[str] = []
     for image in client.images.list(filters={"label": f"{LABEL}.project={config.project}"}):

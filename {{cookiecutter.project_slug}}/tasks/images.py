@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from . import containers, project
+from . import containers
 from .containers import LABEL
-from .progress import Row, live, plain
-from .project import ROOT, Settings, fail, write
+from .files import ROOT, write
+from .project.components import component_names, component_of, image_content, image_reference
+from .project.settings import Settings
+from .terminal import Row, fail, live, plain
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -48,7 +50,7 @@ class Building:
 
 def chosen(names: list[str]) -> list[str]:
     """The components that were named, or all. Raises `Exit` for a name that is none."""
-    known = project.component_names()
+    known = component_names()
     for name in names:
         if name not in known:
             raise fail(f"there is no component '{name}'; there are: {', '.join(known)}.")
@@ -84,8 +86,8 @@ def build(names: list[str], config: Settings, say: Say, platform: str = "") -> l
     Raises `Exit` with the line of the Dockerfile where a build failed. What was built by then stays.
     """
     client = containers.connect()
-    contents = {name: project.image_content(name) for name in names}
-    wanted = [Building(name, project.image(name, config, contents[name]), contents[name]) for name in names]
+    contents = {name: image_content(name) for name in names}
+    wanted = [Building(name, image_reference(name, config, contents[name]), contents[name]) for name in names]
     missing = []
     for image in wanted:
         if here(client, image.reference, platform):
@@ -451,7 +453,7 @@ def push(names: list[str], config: Settings, say: Say, platform: str = "", sbom:
     wanted = platform or f"linux/{client.version()['Arch']}"
     missing = []
     for name in names:
-        reference = project.image(name, config)
+        reference = image_reference(name, config)
         there = held(client, reference)
         if there is None:
             missing.append(name)
@@ -468,8 +470,8 @@ def push(names: list[str], config: Settings, say: Say, platform: str = "", sbom:
             )
         say(f"  {name:<16}  already there")
     if sbom and missing:
-        contents = {name: project.image_content(name) for name in missing}
-        images = [Building(name, project.image(name, config, contents[name]), contents[name]) for name in missing]
+        contents = {name: image_content(name) for name in missing}
+        images = [Building(name, image_reference(name, config, contents[name]), contents[name]) for name in missing]
         if not has_buildx():
             raise fail("attestations are made by buildx, which is missing: https://docs.docker.com/go/buildx/")
         with _context(images) as folder:
@@ -478,7 +480,7 @@ def push(names: list[str], config: Settings, say: Say, platform: str = "", sbom:
         for reference in build(missing, config, lambda text: None if "up to date" in text else say(text), platform):
             _push_one(reference)
     for name in missing:
-        reference = project.image(name, config)
+        reference = image_reference(name, config)
         if held(client, reference) is None:
             raise fail(f"{reference} was pushed, but the registry does not hold it; push again.")
 
@@ -520,7 +522,7 @@ def ensure(references: list[str], config: Settings, say: Say) -> None:
     client = containers.connect()
     to_build = []
     for reference in references:
-        if name := project.component_of(reference):
+        if name := component_of(reference):
             if not here(client, reference, "") and not _pulled(client, reference, say):
                 to_build.append(name)
             continue

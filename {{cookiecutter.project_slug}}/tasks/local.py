@@ -20,11 +20,12 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import graph, project, runs
-from .progress import live, plain
-from .project import ROOT, fail
+from . import graph, runs
+from .files import ROOT
+from .project.components import COMPONENTS, component_of, component_path
 from .report import REPORTS, write_report
 from .runs import Run, Step
+from .terminal import fail, live, plain, printable
 
 if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import ComponentSpec, ExecutorInput, PipelineDeploymentConfig, PipelineSpec
@@ -404,8 +405,8 @@ def host_process(image: str, command: list[str], environment: dict[str, str]) ->
     path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     found = {**os.environ, "PATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
     found.update(environment)
-    if name := project.component_of(image):
-        folders = [str(project.COMPONENTS / name / "src"), str(project.COMPONENTS)]
+    if name := component_of(image):
+        folders = [str(COMPONENTS / name / "src"), str(COMPONENTS)]
         found["PYTHONPATH"] = os.pathsep.join(folders)
     if command[0] in ("python", "python3"):
         command = [sys.executable, *command[1:]]
@@ -434,7 +435,7 @@ def why(code: int, words: str) -> str:
         memory = "; it may have run out of memory" if name == "SIGKILL" else ""
         return f"was killed by {name}{memory}"
     last = next((line.strip() for line in reversed(words.splitlines()) if line.strip()), "")
-    said = project.printable(last).strip().removeprefix("error: ")
+    said = printable(last).strip().removeprefix("error: ")
     return said[:500] if said else f"ended with exit code {code} and no message"
 
 
@@ -539,7 +540,7 @@ def fingerprints(values: dict[str, Any], given: list[str]) -> None:
     """
     set_by_hand = {text.partition("=")[0] for text in given}
     for name in [n for n in values if f"{n}_fingerprint" in values and f"{n}_fingerprint" not in set_by_hand]:
-        with project.component_path():
+        with component_path():
             from shared.step import StepError
             from shared.tables import fingerprint
 

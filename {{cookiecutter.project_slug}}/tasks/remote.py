@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from . import project
-from .project import Settings, fail
+from .project.compiling import import_kfp, sentence, write_compiled
+from .project.components import component_of
+from .project.parameters import typed
+from .project.settings import NAME, Settings
+from .terminal import fail
 
 if TYPE_CHECKING:
     from kfp.client import Client
@@ -52,7 +55,7 @@ def connect(config: Settings, say: Say) -> Api:
     if health.get("multi_user") and not namespace:
         raise fail(f"{host} is a Kubeflow with users: set kfp_namespace in invoke.yaml to yours.")
     say(f"on {host}" + (f", namespace {namespace}" if namespace else ""))
-    project.import_kfp()
+    import_kfp()
     import kfp
     from kfp.client import Client
     from kfp.client.set_volume_credentials import ServiceAccountTokenVolumeCredentials
@@ -166,7 +169,7 @@ def spoken(host: str, namespace: str | None) -> Iterator[None]:
     except (urllib3.exceptions.HTTPError, ConnectionError) as error:
         raise fail(f"the KFP API at {host} stopped answering ({_reason(error)}). Run the command again.") from None
     except (ValueError, AttributeError, TypeError) as error:  # the SDK, given a page instead of JSON
-        raise fail(f"{host} answers what is not KFP's: {project.sentence(error)}. {_next_step(host)}") from None
+        raise fail(f"{host} answers what is not KFP's: {sentence(error)}. {_next_step(host)}") from None
 
 
 def named(name: str) -> str:
@@ -218,7 +221,7 @@ def deploy(api: Api, spec: "PipelineSpec", platform: "PlatformSpec", config: Set
     Raises `Exit` where an image of it is not in its registry.
     """
     check_images(spec, say)
-    package = project.write_compiled(spec, platform, config)[0]
+    package = write_compiled(spec, platform, config)[0]
     digest = hashlib.sha256(package.read_bytes()).hexdigest()[:8]
     with spoken(api.host, api.namespace):
         pipeline_id = find_pipeline(api, config) or _create_pipeline(api, config)
@@ -284,7 +287,7 @@ def check_images(spec: "PipelineSpec", say: Say) -> None:
     """
     from . import containers, images
 
-    own = [image for image in images_of(spec) if project.component_of(image)]
+    own = [image for image in images_of(spec) if component_of(image)]
     try:
         client = containers.connect()
     except Exit:
@@ -292,7 +295,7 @@ def check_images(spec: "PipelineSpec", say: Say) -> None:
         return
     missing = [image for image in own if images.held(client, image) is None]
     if missing:
-        names = ", ".join(project.component_of(image) or "" for image in missing)
+        names = ", ".join(component_of(image) or "" for image in missing)
         raise fail(f"the registry does not hold the images of: {names}. Push them: inv push")
 
 
@@ -315,13 +318,13 @@ class Schedule:
 
 def schedules(config: Settings, spec: "PipelineSpec") -> list[Schedule]:
     """The checked schedules of invoke.yaml. Raises `Exit` for a slip in one."""
-    from .steps import seconds
+    from .project.task_settings import seconds
 
     known = {name: part.parameter_type for name, part in spec.root.input_definitions.parameters.items()}
     found = []
     for name, values in config.schedules.items():
         where = f"invoke.yaml: schedules: {name}"
-        if not project.NAME.fullmatch(str(name)):
+        if not NAME.fullmatch(str(name)):
             raise fail(f"{where}: name it with lower-case letters, digits and dashes.")
         if not isinstance(values, dict) or set(values) - {"cron", "every", "parameters", "enabled"}:
             raise fail(f"{where} takes cron or every, and parameters and enabled.")
@@ -340,7 +343,7 @@ def schedules(config: Settings, spec: "PipelineSpec") -> list[Schedule]:
             raise fail(f"{where}: parameters must be lines of 'name: value'.")
         if not isinstance(values.get("enabled", True), bool):
             raise fail(f"{where}: enabled takes true or false.")
-        parameters = {key: project.typed(key, value, known, where) for key, value in given.items()}
+        parameters = {key: typed(key, value, known, where) for key, value in given.items()}
         # A schedule is there to see what is new: KFP puts the time here, so that no source is served from the cache.
         stamps = {key: "[[CurrentTime]]" for key in known if key.removesuffix("_fingerprint") in known.keys() - {key}}
         cron = f"0 {cron}" if fields == 5 else cron

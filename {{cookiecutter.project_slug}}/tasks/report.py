@@ -16,8 +16,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from . import graph, runs
+from .files import ROOT, write
 from .graph import Box, Layout
-from .project import ROOT, write
 from .runs import Run, Step
 
 STYLE = Path(__file__).with_name("report.css")

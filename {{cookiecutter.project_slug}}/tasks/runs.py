@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .progress import Row
-from .project import ROOT, fail, write
+from .files import ROOT, write
+from .terminal import Row, fail
 
 RUNS = ROOT / "runs"
 Line = tuple[list[str], set[int]]  # of a table: its cells, and which of them are the best of a metric

@@ -16,7 +16,8 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from .project import ROOT, fail, say, write
+from .files import ROOT, write
+from .terminal import fail, say
 
 CRUFT = ("--from", "cruft==2.16.0", "--with", "cookiecutter==2.7.1", "cruft")
 STATE = ROOT / ".cruft.json"

@@ -12,8 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import project
-from .project import COMPONENTS, NAME, ROOT, fail, write
+from .files import ROOT, write
+from .project.component_check import check_components
+from .project.components import COMPONENTS
+from .project.settings import NAME
+from .terminal import fail
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,7 +88,7 @@ def lint_problems(say: Say) -> list[str]:
         if python(*arguments):
             remedy = {"ruff check": "python -m ruff check --fix", "ruff format": "python -m ruff format"}.get(name)
             problems.append(f"{name} found problems" + (f" (mend them with: {remedy})" if remedy else ""))
-    found = project.check_components()
+    found = check_components()
     for line in found:
         say(line)
     return [*problems, *(["component.yaml check found problems"] if found else [])]

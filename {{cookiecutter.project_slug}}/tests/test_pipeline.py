@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tasks.project import check_components
+from tasks.project.component_check import check_components
 
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".*_cache", "build", "runs", "__pycache__")
 

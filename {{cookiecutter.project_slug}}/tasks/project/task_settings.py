@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from . import project
-from .project import Settings, fail
+from ..terminal import fail
+from .components import component_names, component_of
+from .settings import Settings
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -18,7 +19,7 @@ def configured(config: Settings) -> Iterator[None]:
     Raises `Exit` for a setting that is none, with those there are.
     """
     wanted = {name: _checked(name, values) for name, values in config.steps.items()}
-    known = project.component_names()
+    known = component_names()
     for name in wanted:
         if name != "all" and name not in known:
             raise fail(f"invoke.yaml: steps: there is no component '{name}'; there are: all, {', '.join(known)}.")
@@ -32,7 +33,7 @@ def configured(config: Settings) -> Iterator[None]:
     def made(self: Any, *arguments: Any, **inputs: Any) -> Any:
         task = make(self, *arguments, **inputs)
         implementation = self.component_spec.implementation
-        name = project.component_of(implementation.container.image) if implementation.container else None
+        name = component_of(implementation.container.image) if implementation.container else None
         for setting, value in {**wanted.get("all", {}), **wanted.get(name or "", {})}.items() if name else ():
             try:
                 _put(task, setting, value)

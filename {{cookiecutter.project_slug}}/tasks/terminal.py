@@ -1,17 +1,61 @@
-"""What a command is at: on a terminal a list that changes in place, elsewhere a line for each thing that is done."""
+"""What a person sees and is asked: sentences, errors, and what a command is at.
+
+On a terminal a list changes in place; elsewhere there is a line for each thing that is done.
+"""
 
 import contextlib
+import functools
+import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import project
-from .project import on_terminal, printable, say
+from invoke.exceptions import Exit
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+
+def fail(message: str) -> Exit:
+    """The exception that ends a command with exit code 1 and this sentence, without a traceback."""
+    return Exit(f"error: {message}", code=1)
+
+
+above: Callable[[str], None] | None = None  # while a list changes on the terminal: what prints above it
+
+
+def say(text: str = "") -> None:
+    """Print to the real standard output, at once, even while kfp's own is redirected."""
+    try:
+        above(text) if above else print(text, file=sys.__stdout__, flush=True)
+    except BrokenPipeError:  # nobody reads any more, as in `inv runs | head`: what is under way goes on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def printable(text: str) -> str:
+    """Text that a terminal prints and does not obey: without escape sequences, and on one line."""
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def on_terminal() -> bool:
+    return bool(sys.__stdout__ and sys.__stdout__.isatty() and os.environ.get("TERM") != "dumb")
+
+
+def sure(question: str, yes: bool) -> None:
+    """Ask before something is lost. Raises `Exit` on a no, and where there is no terminal to ask on."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise fail(f"{question} There is no terminal to ask on: say it with --yes.")
+    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        raise Exit("nothing was done", code=1)
+
+
+# What a command is at
 
 SIGNS = {"failed": "✗", "stopped": "■", "skipped": "-", "waiting": "·", "cached": "≡"}
 COLOURS = {"failed": "red", "failing": "red", "stopped": "red", "skipped": "dim", "waiting": "dim", "cached": "cyan"}
@@ -30,13 +74,14 @@ class Row:
 
 def plain(text: str) -> None:
     """Say that something is done, where no list shows it."""
-    if project.above is None:
+    if above is None:
         say(text)
 
 
 @contextlib.contextmanager
 def live(rows: Callable[[], list[Row]]) -> Iterator[None]:
     """Show `rows()` on a terminal while it lasts, and how they ended. What is said meanwhile stands above."""
+    global above
     if not on_terminal():
         yield
         return
@@ -51,10 +96,10 @@ def live(rows: Callable[[], list[Row]]) -> Iterator[None]:
 
     try:
         with Live(get_renderable=shown, console=console, transient=True, redirect_stdout=False, redirect_stderr=False):
-            project.above = lambda text: console.print(text, markup=False, soft_wrap=True)
+            above = functools.partial(console.print, markup=False, soft_wrap=True)
             yield
     finally:
-        project.above = None
+        above = None
         console.print(_table(rows(), signs))
 
 

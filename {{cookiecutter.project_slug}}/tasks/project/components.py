@@ -1,0 +1,67 @@
+"""The components of the project, and the images that are built from them."""
+
+import contextlib
+import hashlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..files import ROOT
+from .settings import Settings
+
+COMPONENTS = ROOT / "components"
+
+
+# What goes into every image's build besides its folder and components/shared.
+FOR_ALL_IMAGES = (ROOT / "tasks" / "install.py", ROOT / ".dockerignore")
+
+
+def component_names() -> list[str]:
+    """The folders of `components/` that hold a `component.yaml`, sorted."""
+    return sorted(path.parent.name for path in COMPONENTS.glob("*/component.yaml"))
+
+
+def image_content(name: str) -> dict[str, bytes]:
+    """All that a component's image is built from: the content of each file by its path from the project's root."""
+    content = {}
+    for folder in (COMPONENTS / "shared", COMPONENTS / name):
+        for path in sorted(folder.rglob("*")):
+            parts = path.relative_to(folder).parts
+            hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
+            unused = parts == ("component.yaml",) or (len(parts) == 1 and path.suffix == ".in") or path.suffix == ".pyc"
+            if path.is_file() and not hidden and not unused:
+                content[path.relative_to(ROOT).as_posix()] = path.read_bytes()
+    for path in FOR_ALL_IMAGES:
+        if path.is_file():
+            content[path.relative_to(ROOT).as_posix()] = path.read_bytes()
+    return content
+
+
+def image_reference(name: str, config: Settings, content: dict[str, bytes] | None = None) -> str:
+    """The reference of a component's image, `registry/project/component:tag`.
+
+    The tag is a digest of what goes into the image. It never moves, so KFP's cache, whose key is this string, is
+    right; and it needs no registry and no engine to compute.
+    """
+    digest = hashlib.sha256(f"python {config.python_version}\n".encode())
+    for path, found in (image_content(name) if content is None else content).items():
+        digest.update(f"{path} {len(found)}\n".encode() + found)
+    return f"{config.registry}/{config.project}/{name}:{digest.hexdigest()[:16]}"
+
+
+def component_of(image: str) -> str | None:
+    """The component an image reference belongs to, or None where it is not one of this project's."""
+    name = image.rsplit("/", 1)[-1].split(":")[0]
+    return name if (COMPONENTS / name / "component.yaml").is_file() else None
+
+
+@contextlib.contextmanager
+def component_path(*folders: Path) -> Iterator[None]:
+    """Let Python import what a step's program imports: `shared` and the modules of `folders`."""
+    added = [str(COMPONENTS), *map(str, folders)]
+    sys.path[:0] = added
+    try:
+        yield
+    finally:
+        for folder in added:
+            sys.path.remove(folder)

@@ -1,0 +1,96 @@
+"""The parameters of a run: the pipeline's, those of `invoke.yaml`, and those that were given."""
+
+import contextlib
+import difflib
+import json
+from typing import TYPE_CHECKING, Any
+
+from ..terminal import fail
+
+if TYPE_CHECKING:
+    from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
+
+
+# parameter_type of a compiled pipeline -> its name in Python, how a text becomes one, what it may be already
+def _flag(text: str) -> bool:
+    try:
+        return {"true": True, "false": False}[text.lower()]
+    except KeyError:
+        raise ValueError(text) from None
+
+
+def _json(kind: type) -> Any:
+    def parse(text: str) -> Any:
+        value = json.loads(text)
+        if not isinstance(value, kind):
+            raise ValueError(text)
+        return value
+
+    return parse
+
+
+_TYPES: dict[int, tuple[str, Any, tuple[type, ...]]] = {
+    1: ("float", float, (int, float)),
+    2: ("int", int, (int,)),
+    3: ("str", str, (str,)),
+    4: ("bool", _flag, (bool,)),
+    5: ("list", _json(list), (list,)),
+    6: ("dict", _json(dict), (dict,)),
+}
+
+
+def typed(name: str, value: Any, known: dict[str, int], where: str = "-p") -> Any:
+    """The value of a pipeline parameter in its own type.
+
+    `value` is a text from the command line or a value from `invoke.yaml`, `known` maps the pipeline's parameters to
+    their types. Raises `Exit` for an unknown name or a value of another type, with the list of the right ones.
+    """
+    listing = ", ".join(f"{key} ({_TYPES[known[key]][0]})" for key in sorted(known))
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise fail(f"{where}: the pipeline has no parameter '{name}'.{hint} It takes: {listing}.")
+    kind, parse, allowed = _TYPES[known[name]]
+    if isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed):
+        return parse(value) if kind == "float" else value
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return parse(value)
+    raise fail(f"{where}: parameter '{name}' takes a value of type {kind}, not {value!r}. The parameters: {listing}.")
+
+
+def parameter_values(spec: "PipelineSpec", given: list[str]) -> dict[str, Any]:
+    """All parameters of a run: `name=value` texts over the compiled defaults.
+
+    Raises `Exit` for an unknown, ill-typed, repeated or missing parameter.
+    """
+    known = spec.root.input_definitions.parameters
+    types = {name: known[name].parameter_type for name in known}
+    values: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise fail(f"-p takes name=value, and '{text}' has no '='.")
+        if name in values:
+            raise fail(f"-p: parameter '{name}' is given twice.")
+        values[name] = typed(name, value, types)
+    compiled = default_values(spec)
+    for name in sorted(known):
+        if name in values:
+            continue
+        if name not in compiled:
+            raise fail(f"the parameter '{name}' has no value; give one with -p {name}=... or in invoke.yaml.")
+        values[name] = compiled[name]
+    return values
+
+
+def default_values(spec: "PipelineSpec") -> dict[str, Any]:
+    """The compiled defaults of a pipeline's parameters: those of `pipeline.py` and, above them, of `invoke.yaml`."""
+    from kfp.local.executor_output_utils import pb2_value_to_python
+
+    found = {}
+    for name, definition in spec.root.input_definitions.parameters.items():
+        if definition.is_optional:
+            value = pb2_value_to_python(definition.default_value)
+            found[name] = int(value) if definition.parameter_type == 2 else value
+    return found
