@@ -127,11 +127,14 @@ def run(
                 )
     fingerprints(parameters, param)
     if on == "cluster":
-        from . import cluster_runs, remote
+        from .kubeflow.connect import connect
+        from .kubeflow.start import start
+        from .kubeflow.versions import deploy as upload
+        from .kubeflow.watch import watch as follow
 
-        api = remote.connect(config, say)
-        version = remote.deploy(api, spec, platform, config, say)
-        started = cluster_runs.start(
+        api = connect(config, say)
+        version = upload(api, spec, platform, config, say)
+        started = start(
             *(api, version, spec, platform, parameters, config, say),
             command=command_line(["inv", *sys.argv[1:]]),
             experiment=experiment or config.experiment,
@@ -141,7 +144,7 @@ def run(
         if detach:
             say(f"watch it: inv runs.watch {started.id}")
             return
-        cluster_runs.watch(api, started, config, say)
+        follow(api, started, config, say)
         _finish(started)
         return
     engine = _start(on, parameters, spec, config)
@@ -209,10 +212,10 @@ def _refresh(c: Context, everything: bool = False) -> None:
     """Ask the server how runs on a cluster got on, where there are some; without it, they stay as they were."""
     if not everything and not any(run.remote and run.status == "running" for run in runs.newest_first()):
         return
-    from . import cluster_runs
+    from .kubeflow.server_runs import refresh
 
     try:
-        cluster_runs.refresh(load_settings(c), lambda _: None, everything)
+        refresh(load_settings(c), lambda _: None, everything)
     except Exit as error:
         if everything:
             raise
@@ -267,10 +270,11 @@ def watch(c: Context, id: str) -> None:
     run = _run(id)
     if not run.remote:
         raise fail(f"run {run.id} was on {run.engine}, and is {run.status}: inv runs.show {run.id}")
-    from . import cluster_runs, remote
+    from .kubeflow.connect import connect
+    from .kubeflow.watch import watch as follow
 
     config = load_settings(c)
-    cluster_runs.watch(remote.connect(config, say), run, config, say)
+    follow(connect(config, say), run, config, say)
     _finish(run)
 
 
@@ -284,7 +288,7 @@ def logs(c: Context, id: str, steps: list[str]) -> None:
             say(f"== {step.name} ({runs.state(step)})")
         path = run.log(step.name)
         if run.remote and not path.exists():
-            from .cluster_runs import Kubectl
+            from .kubeflow.pods import Kubectl
 
             kubectl = Kubectl.of(load_settings(c), run)
             say((kubectl.log(step.name) if kubectl else "").rstrip() or f"no pod to ask; see {run.remote['url']}")
@@ -310,22 +314,25 @@ def compile(c: Context) -> None:
 @task
 def deploy(c: Context) -> None:
     """Upload the pipeline as a new version, if it changed."""
-    from . import remote
+    from .kubeflow.connect import connect
+    from .kubeflow.versions import deploy as upload
 
     config = load_settings(c)
     spec, platform = compile_pipeline(config)
-    remote.deploy(remote.connect(config, say), spec, platform, config, say)
+    upload(connect(config, say), spec, platform, config, say)
 
 
 @task(help={"dry-run": "only show what would change"})
 def schedule(c: Context, dry_run: bool = False) -> None:
     """Make the cluster's recurring runs equal to the schedules of invoke.yaml, on the newest version."""
-    from . import remote
+    from .kubeflow.connect import connect
+    from .kubeflow.recurring import apply_schedules
+    from .kubeflow.schedules import schedules
 
     config = load_settings(c)
     spec, _ = compile_pipeline(config)
-    wanted = remote.schedules(config, spec)
-    remote.apply_schedules(remote.connect(config, say), wanted, config, say, dry_run)
+    wanted = schedules(config, spec)
+    apply_schedules(connect(config, say), wanted, config, say, dry_run)
 
 
 @task(
@@ -407,54 +414,54 @@ def prune(c: Context, runs: str = "", all: bool = False, yes: bool = False) -> N
 @task
 def up(c: Context) -> None:
     """Make a Kubeflow cluster on this machine with kind, or go on making it."""
-    from . import cluster
+    from .clusters import lifecycle
 
-    cluster.up(load_settings(c), say)
+    lifecycle.up(load_settings(c), say)
 
 
 @task
 def status(c: Context) -> None:
     """Show what the cluster is at; the exit code says whether all of it is ready."""
-    from . import cluster
+    from .clusters import lifecycle
 
-    if not cluster.status(load_settings(c), say):
+    if not lifecycle.status(load_settings(c), say):
         raise Exit(code=1)
 
 
 @task(help={"open": "open the browser"})
 def ui(c: Context, open: bool = True) -> None:
     """Show the address of the Kubeflow Pipelines UI, and open it."""
-    from . import cluster
+    from .clusters.proxy import show_ui
 
-    cluster.show_ui(load_settings(c), say, open)
+    show_ui(load_settings(c), say, open)
 
 
 @task(help={"context": "kubectl's context; without, the current one", "port": "of this machine"})
 def proxy(c: Context, context: str = "", port: int = 8080) -> None:
     """Reach the UI and API of any cluster that kubectl reaches, privately."""
-    from . import cluster
+    from .clusters.proxy import proxy as forward
 
-    cluster.proxy(load_settings(c), say, context, port)
+    forward(load_settings(c), say, context, port)
 
 
 @task(help={"yes": "do not ask", "registry": "the local registry and its images too"})
 def down(c: Context, yes: bool = False, registry: bool = False) -> None:
     """Delete the cluster that cluster.up made."""
-    from . import cluster
+    from .clusters import kind, lifecycle
 
     config = load_settings(c)
-    if cluster.exists(config):
-        sure(f"This deletes the cluster {cluster.name(config)} with its runs and artifacts.", yes)
-    cluster.down(config, say, registry)
+    if kind.exists(config):
+        sure(f"This deletes the cluster {kind.name(config)} with its runs and artifacts.", yes)
+    lifecycle.down(config, say, registry)
 
 
 @task(help={"yes": "do not ask"})
 def reset(c: Context, yes: bool = False) -> None:
     """Delete Kubeflow Pipelines with its data from the cluster, and install it again."""
-    from . import cluster
+    from .clusters import lifecycle
 
     sure("This deletes all runs, pipelines and artifacts of the cluster.", yes)
-    cluster.reset(load_settings(c), say)
+    lifecycle.reset(load_settings(c), say)
 
 
 @task(help={"for_": "what to check for: host, docker, cluster or aks"})
@@ -472,12 +479,13 @@ def doctor(c: Context, for_: str = "host") -> None:
         for line in slow:
             say(f"  slow     {line}")
     if for_ == "cluster":
-        from .cluster import problems as cluster_problems
+        from .clusters.checks import problems as cluster_problems
 
         found, doubts = cluster_problems(load_settings(c))
         problems, ready = problems + found + doubts, "inv cluster.up"
     if for_ == "aks" and AKS:
-        problems, ready = problems + AKS.problems(), "inv aks.up"
+        azure = importlib.import_module("tasks.clusters.aks.azure")
+        problems, ready = problems + azure.problems(), "inv aks.up"
     for problem in problems:
         say(f"  problem  {problem}")
     if problems:
@@ -541,8 +549,8 @@ def new(c: Context, name: str) -> None:
 
 
 AKS: Any = None
-if importlib.util.find_spec("tasks.aks"):  # only where Azure was chosen
-    AKS = importlib.import_module("tasks.aks")
+if importlib.util.find_spec("tasks.commands.aks"):  # only where Azure was chosen
+    AKS = importlib.import_module("tasks.commands.aks")
 
 ns = Collection(run, step, build, push, compile, deploy, schedule, doctor, disk, prune, lint, audit, test, lock)
 ns.add_collection(Collection("runs", runs_list, show, logs, compare, show_report, watch))
