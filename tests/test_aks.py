@@ -169,7 +169,7 @@ def test_the_azure_cli_takes_every_command_line(project: Path, real_az: Path, tm
         if text.startswith("az "):
             commands.append(shlex.split(text)[1:])
     script = (
-        "import json\nfrom tasks import aks\n"
+        "import json\nfrom tasks.clusters.aks import plan as aks\n"
         "wanted = aks.Plan('p', 'g', 'l', 'reg12', '', 's', 1, {}, 's', 1, 'a')\n"
         "steps = aks.steps(wanted)\n"
         "found = [step.there for step in steps] + [each for step in steps for each in step.mend]\n"

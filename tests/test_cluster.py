@@ -195,9 +195,9 @@ def rendered(bake: Bake) -> Iterator[dict[tuple[str, str], dict[str, Any]]]:
 def render(project: Path, settings: dict[str, str]) -> dict[tuple[str, str], dict[str, Any]]:
     """The objects of the staged overlay, by kind and name."""
     script = (
-        "from tasks import cluster\nfrom tasks.project.settings import Settings\n"
+        "from tasks.clusters import install, kind\nfrom tasks.project.settings import Settings\n"
         f"settings = {settings | {'kfp_manifests': str(MANIFESTS)}!r}\n"
-        "print(cluster.stage(Settings('p', 'r', '3.13', 'e', '0', {}, **settings), 'platform'))"
+        "print(install.stage(Settings('p', 'r', '3.13', 'e', '0', {}, **settings), 'platform'))"
     )
     staged = subprocess.run([sys.executable, "-c", script], cwd=project, check=True, capture_output=True, text=True)
     text = subprocess.run(
@@ -283,8 +283,8 @@ def test_the_ui_and_the_api_are_on_ports_that_kind_maps(
         if kind == "Service" and each["spec"].get("type") == "NodePort"
     }
     script = (
-        "from tasks import cluster\nfrom tasks.project.settings import Settings\n"
-        "print(cluster.kind_config(Settings('p', 'r', '3.13', 'e', '0', {}), 8080))"
+        "from tasks.clusters import install, kind\nfrom tasks.project.settings import Settings\n"
+        "print(kind.kind_config(Settings('p', 'r', '3.13', 'e', '0', {}), 8080))"
     )
     text = subprocess.run([sys.executable, "-c", script], cwd=project, check=True, capture_output=True, text=True)
     (node,) = yaml.safe_load(text.stdout)["nodes"]
@@ -460,7 +460,7 @@ def test_a_cluster_that_nobody_has_signed(project: Path, tools: Tools) -> None:
     assert "is that of another project, not of this folder" in inv(project, "cluster.up", code=1)
     tools.keep(no_owner="No such container: own-cluster-control-plane", label="somebody")  # kind on podman
     assert "is that of another project, not of this folder" in inv(project, "cluster.down", "--yes", code=1)
-    script = "from tasks import cluster; print(cluster._label())"
+    script = "from tasks.clusters import kind; print(kind.folder_label())"
     label = subprocess.run([sys.executable, "-c", script], cwd=project, check=True, capture_output=True, text=True)
     tools.keep(label=label.stdout.strip())
     assert "next: inv push" in inv(project, "cluster.up")
@@ -540,8 +540,8 @@ def test_the_ui_without_a_display_is_an_address(project: Path) -> None:
 def test_a_copy_of_the_manifests_that_is_none(bake: Bake) -> None:
     project = bake()
     script = (
-        "from tasks import cluster\nfrom tasks.project.settings import Settings\n"
-        "cluster.stage(Settings('p', 'r', '3.13', 'e', '0', {}, kfp_manifests='nowhere'), 'platform')"
+        "from tasks.clusters import install, kind\nfrom tasks.project.settings import Settings\n"
+        "install.stage(Settings('p', 'r', '3.13', 'e', '0', {}, kfp_manifests='nowhere'), 'platform')"
     )
     result = subprocess.run([sys.executable, "-c", script], cwd=project, capture_output=True, text=True)
     assert "kfp_manifests in invoke.yaml is nowhere, and there is no" in result.stderr

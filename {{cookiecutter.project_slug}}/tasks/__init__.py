@@ -25,8 +25,8 @@ FAMILIES: dict[str, tuple[Any, ...]] = {
     "data": (of.changes.adopt,),
     "component": (of.changes.new,),
 }
-if importlib.util.find_spec("tasks.aks"):  # only where Azure was chosen
-    aks = importlib.import_module("tasks.aks")
+if importlib.util.find_spec("tasks.commands.aks"):  # only where Azure was chosen
+    aks = importlib.import_module("tasks.commands.aks")
     FAMILIES["aks"] = (aks.up, aks.status, aks.credentials, aks.down)
 
 check_settings_file()

@@ -21,19 +21,22 @@ def compile(c: Context) -> None:
 @task
 def deploy(c: Context) -> None:
     """Upload the pipeline as a new version, if it changed."""
-    from .. import remote
+    from ..kubeflow.connect import connect
+    from ..kubeflow.versions import deploy
 
     config = load_settings(c)
     spec, platform = compile_pipeline(config)
-    remote.deploy(remote.connect(config, say), spec, platform, config, say)
+    deploy(connect(config, say), spec, platform, config, say)
 
 
 @task(help={"dry-run": "only show what would change"})
 def schedule(c: Context, dry_run: bool = False) -> None:
     """Make the cluster's recurring runs equal to the schedules of invoke.yaml, on the newest version."""
-    from .. import remote
+    from ..kubeflow.connect import connect
+    from ..kubeflow.recurring import apply_schedules
+    from ..kubeflow.schedules import schedules
 
     config = load_settings(c)
     spec, _ = compile_pipeline(config)
-    wanted = remote.schedules(config, spec)
-    remote.apply_schedules(remote.connect(config, say), wanted, config, say, dry_run)
+    wanted = schedules(config, spec)
+    apply_schedules(connect(config, say), wanted, config, say, dry_run)

@@ -57,11 +57,14 @@ def run(
         engine.pipeline(spec, cache)
         finish(engine.run)
         return
-    from .. import cluster_runs, remote
+    from ..kubeflow.connect import connect
+    from ..kubeflow.start import start
+    from ..kubeflow.versions import deploy as upload
+    from ..kubeflow.watch import watch as follow
 
-    api = remote.connect(config, say)
-    version = remote.deploy(api, spec, platform, config, say)
-    started = cluster_runs.start(
+    api = connect(config, say)
+    version = upload(api, spec, platform, config, say)
+    started = start(
         *(api, version, spec, platform, parameters, config, say),
         command=command_line(["inv", *sys.argv[1:]]),
         experiment=experiment or config.experiment,
@@ -71,7 +74,7 @@ def run(
     if detach:
         say(f"watch it: inv runs.watch {started.id}")
         return
-    cluster_runs.watch(api, started, config, say)
+    follow(api, started, config, say)
     finish(started)
 
 

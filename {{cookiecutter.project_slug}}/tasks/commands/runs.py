@@ -57,7 +57,7 @@ def logs(c: Context, id: str, steps: list[str]) -> None:
             say(f"== {step.name} ({runs.state(step)})")
         path = run.log(step.name)
         if run.remote and not path.exists():
-            from ..cluster_runs import Kubectl
+            from ..kubeflow.pods import Kubectl
 
             kubectl = Kubectl.of(load_settings(c), run)
             say((kubectl.log(step.name) if kubectl else "").rstrip() or f"no pod to ask; see {run.remote['url']}")
@@ -107,10 +107,11 @@ def watch(c: Context, id: str) -> None:
     run = _run(id)
     if not run.remote:
         raise fail(f"run {run.id} was on {run.engine}, and is {run.status}: inv runs.show {run.id}")
-    from .. import cluster_runs, remote
+    from ..kubeflow.connect import connect
+    from ..kubeflow.watch import watch as follow
 
     config = load_settings(c)
-    cluster_runs.watch(remote.connect(config, say), run, config, say)
+    follow(connect(config, say), run, config, say)
     finish(run)
 
 
@@ -118,10 +119,10 @@ def _refresh(c: Context, everything: bool = False) -> None:
     """Ask the server how runs on a cluster got on, where there are some; without it, they stay as they were."""
     if not everything and not any(run.remote and run.status == "running" for run in runs.newest_first()):
         return
-    from .. import cluster_runs
+    from ..kubeflow.server_runs import refresh
 
     try:
-        cluster_runs.refresh(load_settings(c), lambda _: None, everything)
+        refresh(load_settings(c), lambda _: None, everything)
     except Exit as error:
         if everything:
             raise

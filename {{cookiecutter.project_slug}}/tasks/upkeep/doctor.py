@@ -7,13 +7,13 @@ import os
 import shutil
 from dataclasses import dataclass, field
 
-from .. import cluster
+from ..clusters import checks
 from ..files import ROOT
 from ..images import engine
 from ..project.settings import Settings
 from .locks import pins
 
-AKS = "tasks.aks"  # which is there only where Azure was chosen
+AKS = "tasks.clusters.aks.azure"  # which is there only where Azure was chosen
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Findings:
 
 def places() -> list[str]:
     """What can be checked for."""
-    return ["host", "docker", "cluster", *(["aks"] if importlib.util.find_spec(AKS) else [])]
+    return ["host", "docker", "cluster", *(["aks"] if importlib.util.find_spec("tasks.clusters.aks") else [])]
 
 
 def examine(place: str, config: Settings) -> Findings:
@@ -38,7 +38,7 @@ def examine(place: str, config: Settings) -> Findings:
             found, slow = engine.problems()
             return Findings(problems + found, slow, "inv build, inv run --on docker")
         case "cluster":
-            found, doubts = cluster.problems(config)
+            found, doubts = checks.problems(config)
             return Findings(problems + found + doubts, ready="inv cluster.up")
         case "aks":
             return Findings(problems + importlib.import_module(AKS).problems(), ready="inv aks.up")
