@@ -9,28 +9,17 @@ from pathlib import Path
 TASKS = Path(__file__).parent.parent / "{{cookiecutter.project_slug}}" / "tasks"
 # From the top to the ground: a room imports itself and those that come after it.
 ROOMS = [
-    "tasks",
-    "commands",
-    "template",
-    "upkeep",
-    "data",
-    "kubeflow",
-    "engine",
-    "clusters",
-    "report",
-    "images",
-    "runs",
-    "project",
-    "terminal",
-    "files",
+    *("tasks", "commands", "template", "upkeep", "data"),
+    *("kubeflow", "engine", "clusters", "report", "images", "runs"),
+    *("project", "terminal", "files"),
 ]
 # An import inside a function is for what loads slowly: `inv --list` waits for none of these packages. The commands load
 # their rooms there too, so that each waits for its own alone. `shared` is on the path only while a step's code is used,
 # and `grp` is not there on Windows.
-LATE = (
-    "docker google jinja2 kfp kfp_server_api kubernetes markdown_it packaging pandas psutil pyarrow pydantic requests"
-)
-LATE += " rich ruamel urllib3 shared grp"
+LATE = {
+    *("docker", "google", "jinja2", "kfp", "kfp_server_api", "kubernetes", "markdown_it", "packaging", "pandas"),
+    *("psutil", "pyarrow", "pydantic", "requests", "rich", "ruamel", "urllib3", "shared", "grp"),
+}
 LINES, FUNCTION = 350, 60
 
 
@@ -117,7 +106,7 @@ def _import_faults(each: Import) -> Iterator[str]:
     own = room(each.file)
     if own in ROOMS and each.room in ROOMS and ROOMS.index(each.room) < ROOMS.index(own):
         yield f"{each.file}, line {each.line}: imports {each.module}; {each.room} is above {own}"
-    if each.inside and own != "commands" and each.module.partition(".")[0] not in LATE.split():
+    if each.inside and own != "commands" and each.module.partition(".")[0] not in LATE:
         yield f"{each.file}, line {each.line}: imports {each.module} inside a function, and it is not slow to load"
 
 
