@@ -1,4 +1,4 @@
-"""The rooms of `tasks/` and the arrows between them. `python tests/house.py` draws them; `test_house.py` holds them."""
+"""The rooms of `tasks/` and the arrows between them: `make picture` draws them, `test_house.py` holds them."""
 
 import ast
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+CONTRIBUTING = Path(__file__).parent.parent / "CONTRIBUTING.md"
 TASKS = Path(__file__).parent.parent / "{{cookiecutter.project_slug}}" / "tasks"
 # From the top to the ground: a room imports itself and those that come after it.
 ROOMS = [
@@ -120,7 +121,22 @@ def _circles() -> list[str]:
     return []
 
 
+def picture() -> str:
+    """Who imports whom, as a graph in Mermaid's language."""
+    found = arrows()
+    lines = [f"    {name} --> {' & '.join(sorted(found[name], key=_floor))}" for name in sorted(found, key=_floor)]
+    return "\n".join(["graph TD", *lines])
+
+
+def _floor(name: str) -> int:
+    return ROOMS.index(name) if name in ROOMS else 0
+
+
+def with_picture(text: str) -> str:
+    """A page with the graph in the place for it."""
+    before, _, rest = text.partition("```mermaid\n")
+    return f"{before}```mermaid\n{picture()}\n```{rest.partition('```')[2]}"
+
+
 if __name__ == "__main__":
-    print("graph TD")
-    for name, below in sorted(arrows().items(), key=lambda pair: ROOMS.index(pair[0]) if pair[0] in ROOMS else 0):
-        print(f"    {name} --> {' & '.join(sorted(below))}")
+    CONTRIBUTING.write_text(with_picture(CONTRIBUTING.read_text(encoding="utf-8")), encoding="utf-8")

@@ -17,3 +17,8 @@ def test_what_is_left_is_only_what_is_left() -> None:
     faults = "\n".join(house.faults())
     done = [file for file in LEFT if file not in faults]
     assert not done, f"these are as they should be, so take them out of LEFT: {', '.join(done)}"
+
+
+def test_the_picture_in_contributing_is_of_this_house() -> None:
+    text = house.CONTRIBUTING.read_text(encoding="utf-8")
+    assert text == house.with_picture(text), "renew it: make picture"
