@@ -20,6 +20,20 @@ def test_hadolint_finds_nothing(name: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_the_dockerfiles_differ_in_the_components_name_and_in_scikit_learn_alone() -> None:
+    texts = {
+        name: (PROJECT / f"components/{name}/Dockerfile").read_text("utf-8").replace(name, "NAME") for name in STEPS
+    }
+    learning = re.compile(r"COPY components/shared/learning.txt /build/\n(.+\n){3}")
+    assert len({learning.sub("", text) for text in texts.values()}) == 1
+    with_it = {name for name, text in texts.items() if learning.search(text)}
+    assert with_it == {
+        path.parent.name
+        for path in PROJECT.glob("components/*/requirements.in")
+        if "learning.in" in path.read_text("utf-8")
+    }
+
+
 def test_what_the_steps_install_is_what_they_or_the_shared_code_import() -> None:
     modules = {
         "scikit-learn": "sklearn",
@@ -63,7 +77,7 @@ print(json.dumps([changed, unchanged]))
     result = subprocess.run([sys.executable, "-c", script], cwd=default_project, capture_output=True, text=True)
     changed, unchanged = json.loads(result.stdout)
     inside = {path for path in changed if not path.startswith(("components/shared/", "components/training/"))}
-    assert inside == {"tasks/install.py", ".dockerignore"}
+    assert inside == {"tasks/images/install.py", ".dockerignore"}
     assert "components/training/Dockerfile" in changed
     assert "components/training/requirements.txt" in changed
     outside = {path for path in unchanged if path.startswith(("components/shared/", "components/training/"))}
