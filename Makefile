@@ -33,7 +33,7 @@ lock: .venv/ready ## renew requirements.txt, with the project's own versions whe
 	  --universal --python-version 3.11 --generate-hashes --upgrade --quiet --no-header --output-file requirements.txt
 
 picture: .venv/ready ## draw who imports whom in tasks/ into CONTRIBUTING.md
-	$(VENV)/python tests/house.py
+	$(VENV)/python tests/helpers/house.py
 
 schema: .venv/ready ## make the project's invoke.schema.json from its checks of invoke.yaml
 	@rm -rf build/schema && $(VENV)/python -m cookiecutter . --no-input --default-config --output-dir build/schema >/dev/null
