@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import TEMPLATE, Bake
-from test_images import inv
-
-PROJECT = TEMPLATE / "{{cookiecutter.project_slug}}"
+from helpers.inv import inv
+from helpers.template import PROJECT, Bake
 
 
 @pytest.fixture(scope="module")
