@@ -11,12 +11,13 @@ from invoke.exceptions import Exit
 from invoke.parser.parser import ParseMachine
 from invoke.tasks import task
 
-from . import runs, template
+from . import template
 from .files import ROOT
 from .project.compiling import compile_pipeline, write_compiled
 from .project.components import component_of
 from .project.parameters import default_values, parameter_values
 from .project.settings import OPTIONAL, Settings, check_settings_file, load_settings
+from .runs import listing, loops, metrics, record
 from .terminal import fail, say, sure
 
 check_settings_file()
@@ -42,12 +43,12 @@ def _handle_rest(self: Any, token: str) -> None:
 ParseMachine.handle = _handle_rest  # type: ignore[method-assign]
 
 
-def _finish(run: runs.Run) -> None:
+def _finish(run: record.Run) -> None:
     """Say how a run ended; a failed one ends the command with exit code 1, a stopped one with 130."""
-    for name, value in runs.whole_metrics(run).items():
-        say(f"  {name} {runs.number(value)}")
-    for header, lines in runs.sweeps(run):
-        say(runs.starred([f"  {header[0]}", *header[1:]], lines))
+    for name, value in metrics.whole_metrics(run).items():
+        say(f"  {name} {metrics.number(value)}")
+    for header, lines in loops.sweeps(run):
+        say(listing.starred([f"  {header[0]}", *header[1:]], lines))
     cached = sum(step.cached for step in run.steps)
     if cached and cached == len(run.steps):
         say("nothing changed: every step was served from the cache (inv run --no-cache runs them all)")
@@ -76,7 +77,7 @@ def _start(engine: str, parameters: dict[str, Any], spec: Any, config: Settings,
         from .images import ensure
 
         ensure(images, config, say)
-    run = runs.create(
+    run = record.create(
         pipeline=config.project,
         engine=engine,
         parameters=parameters,
@@ -167,7 +168,7 @@ def step(c: Context, name: str, run: str = "", on: str = "") -> None:
     if on:
         _check_engine(on, ("host", "docker"))
     config = load_settings(c)
-    source, before = runs.started_step(name, run)
+    source, before = record.started_step(name, run)
     spec, _ = compile_pipeline(config)
     from .local import component_image, rerun_arguments
 
@@ -192,22 +193,22 @@ def runs_list(c: Context, json: bool = False, on: str = "", sort: str = "") -> N
     if on:
         _check_engine(on)
     _refresh(c, on == "cluster")
-    found = [run for run in runs.newest_first() if on in ("", run.engine)]
+    found = [run for run in record.newest_first() if on in ("", run.engine)]
     if sort:
-        found = runs.sorted_by(found, sort)
+        found = metrics.sorted_by(found, sort)
     if json:
         import json as codec
 
-        say(codec.dumps([runs.summary(run) for run in found], indent=2, ensure_ascii=False))
+        say(codec.dumps([record.summary(run) for run in found], indent=2, ensure_ascii=False))
     elif found:
-        say(runs.listing(found, sort))
+        say(listing.listing(found, sort))
     else:
         say("no runs yet; start one with: inv run")
 
 
 def _refresh(c: Context, everything: bool = False) -> None:
     """Ask the server how runs on a cluster got on, where there are some; without it, they stay as they were."""
-    if not everything and not any(run.remote and run.status == "running" for run in runs.newest_first()):
+    if not everything and not any(run.remote and run.status == "running" for run in record.newest_first()):
         return
     from . import cluster_runs
 
@@ -219,15 +220,15 @@ def _refresh(c: Context, everything: bool = False) -> None:
         print(f"runs on the cluster are shown as they were: {error.message}", file=sys.stderr)
 
 
-def _run(wanted: str) -> runs.Run:
-    return runs.find(None if wanted == "latest" else wanted)
+def _run(wanted: str) -> record.Run:
+    return record.find(None if wanted == "latest" else wanted)
 
 
 @task(positional=["id"], help={"id": "a run's id, the start of one, or latest"})
 def show(c: Context, id: str) -> None:
     """Show one run: steps, parameters, metrics, outputs."""
     _refresh(c)
-    say(runs.details(_run(id)))
+    say(listing.details(_run(id)))
 
 
 @task(
@@ -257,7 +258,7 @@ def compare(c: Context, id: str, others: list[str]) -> None:
         raise fail(f"that is one run, {compared[0].id}: name two.")
     from .report import write_comparison
 
-    say(runs.compared_text(compared))
+    say(listing.compared_text(compared))
     say(f"page: {write_comparison(compared).relative_to(ROOT)}")
 
 
@@ -278,10 +279,10 @@ def watch(c: Context, id: str) -> None:
 def logs(c: Context, id: str, steps: list[str]) -> None:
     """Print the logs of a run's steps."""
     run = _run(id)
-    chosen = [runs.step_of(run, name) for name in steps] or run.steps
+    chosen = [record.step_of(run, name) for name in steps] or run.steps
     for step in chosen:
         if len(chosen) > 1:
-            say(f"== {step.name} ({runs.state(step)})")
+            say(f"== {step.name} ({record.state(step)})")
         path = run.log(step.name)
         if run.remote and not path.exists():
             from .cluster_runs import Kubectl

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from . import cluster, graph, remote, runs
+from . import cluster, graph, remote
 from .files import write
 from .project.components import component_of
 from .project.parameters import default_values
 from .project.settings import Settings
 from .remote import Api
 from .report import write_report
-from .runs import Run, Step
+from .runs import listing, record
+from .runs.record import Run, Step
 from .terminal import fail, live, plain
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def start(
     else:  # KFP takes the cache's switch from the pipeline alone, so the run brings its own
         what["pipeline_spec"] = _without_cache(spec, platform)
     nodes = graph.nodes_of(spec)
-    run = runs.create(
+    run = record.create(
         pipeline=config.project,
         engine="cluster",
         parameters=parameters,
@@ -133,7 +134,7 @@ def watch(api: Api, run: Run, config: Settings, say: Say) -> None:
     silent_since: float | None = None
     looked = 0.0
     try:
-        with live(lambda: runs.rows(run)):
+        with live(lambda: listing.rows(run)):
             while True:
                 try:
                     found = _get(api, run)
@@ -205,7 +206,7 @@ def _update_step(run: Run, name: str, task: Any, details: list[Any], say: Say | 
     if step is None:
         step = Step(name)
         run.steps.append(step)
-    before = runs.state(step)
+    before = record.state(step)
     step.status = STATES.get(str(task.state), "waiting")
     drivers = [each for each in details if each.display_name == f"{task.display_name}-driver"]
     # A condition skips its tasks with all that belongs to them; a task alone is skipped for the cache.
@@ -223,7 +224,7 @@ def _update_step(run: Run, name: str, task: Any, details: list[Any], say: Say | 
     step.cached = step.status == "succeeded" and (cached or skipped or quick)
     if task.error and task.error.message:
         step.reason = " ".join(str(task.error.message).split())[:500]
-    after = runs.state(step)
+    after = record.state(step)
     if say and after != before and after != "waiting":
         took = f"{step.seconds:7.1f} s" if after in (*OVER, "cached") else ""
         say(f"  {name:<14}  {after:<9}{took}".rstrip())
@@ -307,7 +308,7 @@ class Kubectl:
 def refresh(config: Settings, say: Say, everything: bool = False) -> None:
     """Bring the records of cluster runs up to date; with `everything`, make those of runs started elsewhere too."""
     api = remote.connect(config, say)
-    known = {run.remote["run_id"]: run for run in runs.newest_first() if run.remote.get("host") == api.host}
+    known = {run.remote["run_id"]: run for run in record.newest_first() if run.remote.get("host") == api.host}
     for run in known.values():
         if run.status == "running":
             update(run, _get(api, run))
@@ -330,7 +331,7 @@ def _adopt(api: Api, found: Any, config: Settings) -> None:
     details = (whole.run_details.task_details if whole.run_details else None) or []
     names = {task.display_name or "" for task in details}
     steps = [name for name in names if f"{name}-driver" in names and name != "root"]
-    folder = runs.RUNS / f"kfp-{found.run_id[:8]}"
+    folder = record.RUNS / f"kfp-{found.run_id[:8]}"
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     parameters = (whole.runtime_config.parameters if whole.runtime_config else None) or {}
     url = f"{api.host}/#/runs/details/{found.run_id}"

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from . import runs
 from .files import ROOT
 from .local import StepFailed, Stopped, why
 from .project.components import component_names, component_of, image_reference
 from .project.settings import Settings
+from .runs import record
 from .terminal import fail
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def bytes_text(count: float) -> str:
 class Containers:
     """The containers of a run, so that none outlives it. Stands where `local.Processes` does on the host."""
 
-    def __init__(self, run: runs.Run, variables: Collection[str] = ()) -> None:
+    def __init__(self, run: record.Run, variables: Collection[str] = ()) -> None:
         self.stopping = False
         self._run = run
         self._variables = variables
@@ -198,7 +198,7 @@ class Containers:
             if code:
                 started.reload()
                 # The engine keeps the order within a stream, not between the two: the last words are those of errors.
-                words = started.logs(stdout=False, tail=50).decode("utf-8", "replace") or runs.tail(log, 50)
+                words = started.logs(stdout=False, tail=50).decode("utf-8", "replace") or record.tail(log, 50)
                 raise StepFailed(self._why(code, started.attrs["State"], memory, client, words))
         except docker.errors.ImageNotFound:
             raise StepFailed(f"its image is not here any more: {container.image} (inv build)") from None
@@ -276,13 +276,13 @@ def usage(config: Settings) -> list[tuple[str, int, int, str]]:
     size = layers(client, current)
     left = leftovers(client, config)
     cache = build_cache(client)
-    found = runs.newest_first()
+    found = record.newest_first()
     return [
         ("images", len(current), size, "of today's content; a layer that several have is counted once"),
         ("old images", len(old), layers(client, current + old) - size, "of other content; what they have alone"),
         ("containers", len(left), sum(entry["SizeRw"] for entry in left), "left behind by runs that were killed"),
         ("build cache", len(cache), _sizes(cache), "besides the images; projects of this template share it"),
-        ("runs", len(found), folder_size(runs.RUNS), "records, artifacts and logs of local runs"),
+        ("runs", len(found), folder_size(record.RUNS), "records, artifacts and logs of local runs"),
     ]
 
 
@@ -314,7 +314,7 @@ def leftovers(client: "DockerClient", config: Settings) -> list[dict[str, Any]]:
     found = []
     for entry in client.api.containers(all=True, size=True, filters=filters):
         folder = Path(entry["Labels"].get(f"{LABEL}.run", ""))
-        run = runs.load(folder) if folder.parent == runs.RUNS else None
+        run = record.load(folder) if folder.parent == record.RUNS else None
         if not folder.exists() or (run and run.status != "running"):
             found.append({"SizeRw": 0, **entry})
     return found
@@ -338,9 +338,9 @@ def folder_size(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file()) if folder.exists() else 0
 
 
-def old_runs(keep: int) -> list[runs.Run]:
+def old_runs(keep: int) -> list[record.Run]:
     """The runs that are over and not among the `keep` newest, but for those whose artifacts a kept one was served."""
-    found = runs.newest_first()
+    found = record.newest_first()
     kept = found[:keep]
     used = {
         part

@@ -149,7 +149,7 @@ def origin() -> dict[str, str]:
         remote = subprocess.run(["git", "remote", "get-url", "origin"], cwd=ROOT, capture_output=True, text=True).stdout
     except OSError:
         remote = ""
-    from .runs import code_version
+    from .runs.record import code_version
 
     code = code_version()
     revision = code["commit"] + ("-dirty" if code["changed"] else "") if code else ""

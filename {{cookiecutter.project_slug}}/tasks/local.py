@@ -20,11 +20,13 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import graph, runs
+from . import graph
 from .files import ROOT
 from .project.components import COMPONENTS, component_of, component_path
 from .report import REPORTS, write_report
-from .runs import Run, Step
+from .runs import listing, record
+from .runs.metrics import metrics
+from .runs.record import Run, Step
 from .terminal import fail, live, plain, printable
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     from .containers import Containers
 
-CACHE = runs.RUNS / ".cache"
+CACHE = record.RUNS / ".cache"
 
 # The functions of kfp.local that are replaced while a run lasts, and the arguments they are called with.
 SEAM = {
@@ -79,7 +81,7 @@ class Processes:
         if self.stopping:
             raise Stopped
         if code:
-            raise StepFailed(why(code, runs.tail(log, 50)))
+            raise StepFailed(why(code, record.tail(log, 50)))
 
     def _run(self, command: list[str], env: dict[str, str], log: Path) -> int:
         group: dict[str, Any] = {"start_new_session": True}
@@ -210,16 +212,16 @@ class Engine:
         if step is None:
             step = Step(unique)
             self.run.steps.append(step)
-        step.component, step.status, step.started = component, "running", runs.now()
+        step.component, step.status, step.started = component, "running", record.now()
         step.inputs = {key: _record(value) for key, value in arguments.items()}
         self.run.save()
         return step
 
     def _finish(self, step: Step, status: str, reason: str | None = None) -> None:
-        step.status, step.reason, step.seconds = status, reason, runs.elapsed(step.started or runs.now())
-        self.run.metrics = runs.metrics(self.run.steps)
+        step.status, step.reason, step.seconds = status, reason, record.elapsed(step.started or record.now())
+        self.run.metrics = metrics(self.run.steps)
         self.run.save()
-        plain(f"  {step.name:<{self._width}}  {runs.state(step):<9}  {step.seconds:6.1f} s")
+        plain(f"  {step.name:<{self._width}}  {record.state(step):<9}  {step.seconds:6.1f} s")
 
     @property
     def _width(self) -> int:
@@ -361,7 +363,7 @@ class Engine:
                     contextlib.redirect_stdout(log),
                     contextlib.redirect_stderr(log),
                     _stoppable(self.launcher),
-                    live(lambda: runs.rows(run)),
+                    live(lambda: listing.rows(run)),
                     _replaced(self._execute, self._start, self._iterate),
                 ):
                     local.init(
@@ -391,7 +393,7 @@ class Engine:
             run.status, run.reason = "failed", problem
         else:
             run.status = "succeeded"
-        run.seconds = runs.elapsed(run.started)
+        run.seconds = record.elapsed(run.started)
         run.pid = None
         run.save()
         write_report(run)
@@ -526,7 +528,7 @@ def rerun_arguments(step: Step) -> dict[str, Any]:
     """The inputs of a recorded step as kfp's objects. Raises `Exit` where an artifact is gone."""
     found = {name: _artifact(value) for name, value in step.inputs.items()}
     for name, value in step.inputs.items():
-        if runs.is_artifact(value) and "://" not in value["uri"] and not (ROOT / value["uri"]).exists():
+        if record.is_artifact(value) and "://" not in value["uri"] and not (ROOT / value["uri"]).exists():
             raise fail(
                 f"the input '{name}' of step '{step.name}' is gone ({value['uri']}); run the pipeline again: inv run"
             )
@@ -548,7 +550,7 @@ def fingerprints(values: dict[str, Any], given: list[str]) -> None:
                 values[f"{name}_fingerprint"] = fingerprint(str(values[name]))
             except StepError:
                 # The step that reads the source says what is wrong with it; nothing older may stand in for it.
-                values[f"{name}_fingerprint"] = f"unreadable at {runs.now()}"
+                values[f"{name}_fingerprint"] = f"unreadable at {record.now()}"
 
 
 def command_line(parts: list[str]) -> str:
