@@ -543,8 +543,8 @@ def fingerprints(values: dict[str, Any], given: list[str]) -> None:
     set_by_hand = {text.partition("=")[0] for text in given}
     for name in [n for n in values if f"{n}_fingerprint" in values and f"{n}_fingerprint" not in set_by_hand]:
         with component_path():
+            from shared.sources import fingerprint
             from shared.step import StepError
-            from shared.tables import fingerprint
 
             try:
                 values[f"{name}_fingerprint"] = fingerprint(str(values[name]))

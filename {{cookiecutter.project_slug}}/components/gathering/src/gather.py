@@ -11,8 +11,9 @@ import pyarrow.csv as pcsv
 from pyarrow.parquet import ParquetWriter
 from typer import Option
 
+from shared.sources import local_copy
 from shared.step import StepError, run, write_metadata, writing
-from shared.tables import batches, local_copy, schema_of
+from shared.tables import batches, schema_of
 
 BLOCK_BYTES = 1 << 22
 WIDER = {pa.null(): pa.int64(), pa.int64(): pa.float64()}  # and all others: text

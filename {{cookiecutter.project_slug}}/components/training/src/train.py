@@ -20,8 +20,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 from typer import Option
 
+from shared.sources import fingerprint
 from shared.step import StepError, markdown_table, markdown_text, run, write_metadata, write_text, writing
-from shared.tables import features, fingerprint, target_values
+from shared.tables import features, target_values
 
 CARD = Path(__file__).parents[1] / "card.md"
 
