@@ -29,6 +29,7 @@ class Settings:
     kfp_version: str = "2.17.0"
     kfp_manifests: str = ""
     service_account: str = ""
+    runs_limit: str = "5 GB"
     steps: dict[str, Any] = field(default_factory=dict)
     schedules: dict[str, Any] = field(default_factory=dict)
     aks: dict[str, Any] = field(default_factory=dict)

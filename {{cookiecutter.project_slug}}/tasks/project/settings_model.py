@@ -84,6 +84,11 @@ class SettingsFile(Section):
     kfp_version: str | None = _text("What `inv cluster.up` installs.")
     kfp_manifests: str | None = _text("A local copy or a mirror of its manifests, for networks without GitHub.")
     service_account: str | None = _text("That the steps' pods run as.")
+    runs_limit: str | None = _text(
+        "What runs/ may take before `inv run` says how to free some.",
+        "a size, as in 500 MB or 5 GB (0 MB: no limit)",
+        pattern=r"^(\d+(\.\d+)? ?(MB|GB|TB))?$",
+    )
     cloud: Literal["none", "azure"] | None = _text("What the project was made for.", "none or azure")
     template_version: str | None = _text("The template's release that this project was made from.")
     aks: Annotated[Aks | None, Field(title=LINES)] = None
