@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from . import cluster, graph, remote
+from . import cluster, remote
 from .files import write
 from .project.components import component_of
 from .project.parameters import default_values
 from .project.settings import Settings
 from .remote import Api
-from .report import write_report
+from .report import graph
+from .report.pages import write_report
 from .runs import listing, record
 from .runs.record import Run, Step
 from .terminal import fail, live, plain

@@ -20,10 +20,11 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import graph
 from .files import ROOT
 from .project.components import COMPONENTS, component_of, component_path
-from .report import REPORTS, write_report
+from .report import graph
+from .report.pages import write_report
+from .report.step_reports import REPORTS
 from .runs import listing, record
 from .runs.metrics import metrics
 from .runs.record import Run, Step
