@@ -39,6 +39,7 @@ BROKEN: dict[str, tuple[Callable[[Record], Any], str]] = {
     "no-place": (of_step(name=".."), "a step's name is '..'"),
     "control": (of_step(name="a\u0000b"), "a step's name is"),
     "half-an-artifact": (of_step(outputs={"x": {"uri": 3, "metadata": {}}}), "an artifact is"),
+    "no-group": (of_step(place=[{"iteration": 1}]), "a place is"),
     "no-metadata": (of_step(outputs={"x": {"type": "system.Metrics", "uri": "a"}}), "an artifact is"),
     "half-a-graph": (changed(graph=[{"name": "a"}]), "a task of the graph is"),
     "a-script": (changed(remote={"host": "h", "run_id": "1", "url": "javascript:alert(1)"}), "remote is"),
@@ -142,6 +143,18 @@ def test_a_page_is_not_written_through_a_link(flow: Project) -> None:
     flow.inv("runs.report", "latest")
     assert kept.read_text(encoding="utf-8") == "kept"
     assert not (folder / "report.html").is_symlink()
+
+
+def test_a_file_from_outside_is_in_no_page(flow: Project) -> None:
+    flow.inv("run")
+    (good,) = flow.runs()
+    (flow.root.parent / "private.html").write_text("<p>planted</p>", encoding="utf-8")
+    report = {"type": "system.HTML", "name": "report", "uri": "../private.html", "metadata": {}}
+    folder = plant(flow, "forged", of_step(outputs={"report": report})(good))
+    flow.inv("runs.report", "forged")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "planted" not in page and "its file is not in runs/" in page
+    assert not (folder / "reports").exists()
 
 
 def test_runs_that_take_more_than_the_limit_are_said(flow: Project) -> None:

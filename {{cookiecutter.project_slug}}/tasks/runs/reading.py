@@ -18,9 +18,12 @@ class Unreadable(Exception):
 
 def values_in(folder: Path) -> dict[str, Any]:
     """What `run.json` in a run's folder holds. Raises `Unreadable` where it is not there, or no JSON of lines."""
-    for path in (folder, folder / "logs"):
-        if path.is_symlink():  # what is written into it would land elsewhere
-            raise Unreadable(f"{path.name} is a link to another place")
+    try:
+        linked = [path for path in (folder, *folder.iterdir()) if path.is_symlink() and path.is_dir()]
+    except OSError:
+        raise Unreadable("it has no run.json") from None
+    if linked:  # what is written into it would land elsewhere
+        raise Unreadable(f"{linked[0].name} is a link to another place")
     try:
         found = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -66,10 +69,12 @@ def _parts(run: dict[str, Any], steps: list[dict[str, Any]]) -> Iterator[tuple[s
     for step in steps:
         name = str(step.get("name"))  # of its log too
         yield "a step's name", name, name.isprintable() and "\\" not in name and bool(name.strip("./"))
+        for place in step.get("place", []):
+            yield "a place", place, _has(place, group=str) and _fits(place.get("iteration"), int | None)
         for value in [*step.get("inputs", {}).values(), *step.get("outputs", {}).values()]:
             for each in value if isinstance(value, list) else [value]:
                 if isinstance(each, dict) and ("uri" in each or str(each.get("type", "")).startswith("system.")):
-                    yield "an artifact", each, _has(each, uri=str, metadata=dict[str, Any])
+                    yield "an artifact", each, _has(each, type=str, uri=str, metadata=dict[str, Any])
 
 
 def _is_time(text: str | None) -> bool:
