@@ -185,7 +185,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from typer import Option
 
-from shared.step import run, write_metadata, writing
+from shared.metadata import write_metadata
+from shared.step import run, writing
 
 
 def {module}(table: pa.Table) -> pa.Table:
