@@ -38,5 +38,6 @@ def model_input(model: Any, table: Any) -> Any:
             if x[name].isna().all():  # without a value, a column has no kind of its own
                 x[name] = np.full(len(x), np.nan if kind == "numbers" else None)
             if (x[name].dtype == float) != (kind == "numbers"):
-                raise StepError(f"column {name!r} held {kind} in training, and does not here. Correct the table.")
+                held = "numbers" if kind == "numbers" else "text"
+                raise StepError(f"column {name!r} held {held} in training, and does not here. Correct the table.")
     return x

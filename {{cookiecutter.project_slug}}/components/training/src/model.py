@@ -2,27 +2,41 @@
 
 from typing import Any
 
+import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
 COLUMNS = 20  # that a column of categories becomes, at most; the rarer ones are one together
+ROWS = 5  # of a category, on average: with fewer, its mean target says more of chance than of the category
 
 
-def make_model(x: Any, problem_type: str, early_stopping: int, **options: Any) -> Pipeline:
-    """Boosted trees on prepared features.
+def make_model(x: Any, y: Any, problem_type: str, early_stopping: int, random_state: int, **options: Any) -> Pipeline:
+    """Boosted trees on prepared features. Of a column of many categories they also see the mean target of each.
 
     With early stopping, a tenth of the rows says when that many rounds brought nothing; 0 is without.
     """
-    trees = HistGradientBoostingClassifier if problem_type == "classification" else HistGradientBoostingRegressor
+    classes = problem_type == "classification"
+    trees = HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor
     stopping = {"early_stopping": early_stopping > 0, "n_iter_no_change": max(early_stopping, 1)}
     # The trees could take missing numbers as they are, but not a column that has no number in some fold.
     preparation = prepare(x, filled(), sparse=False)
-    return Pipeline([("preparation", preparation), ("estimator", trees(**stopping, **options))])
+    if not classes or len(np.unique(y)) <= COLUMNS:  # there is a mean for each class
+        # What a row is given is a mean of other rows: its own target is not in it.
+        means = TargetEncoder(target_type="auto" if classes else "continuous", random_state=random_state)
+        preparation.transformers.append(("means", means, many_categories(x)))
+    estimator = trees(random_state=random_state, **stopping, **options)
+    return Pipeline([("preparation", preparation), ("estimator", estimator)])
+
+
+def many_categories(x: Any) -> list[str]:
+    """The features of text with more categories than COLUMNS, and at least ROWS rows of each on average."""
+    counts = {name: x[name].nunique() for name in x if x[name].dtype == object}
+    return [name for name, count in counts.items() if COLUMNS < count <= len(x) / ROWS]
 
 
 def baselines(x: Any, problem_type: str) -> dict[str, Pipeline]:

@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait sleep: where cores are shared, spinning costs
 
 import time
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -42,10 +43,12 @@ def main(
     x, y, left_out = learnable(train, target, problem_type)
     if early_stopping and problem_type == "classification":
         refuse_rare_classes(y)
-    chosen = make_model(x, problem_type, early_stopping, random_state=seed, **options)
+    chosen = make_model(x, y, problem_type, early_stopping, seed, **options)
     judgement = judge(chosen, baselines(x, problem_type), x, y, problem_type, split(y, problem_type, folds, seed))
     start = time.monotonic()
-    chosen.fit(x, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a class with few rows, as in the folds
+        chosen.fit(x, y)
     print(f"the model, from all {len(x)} rows: {time.monotonic() - start:.1f} s", judgement.verdict(), flush=True)
     with writing(model) as temporary:
         skops.io.dump(chosen, temporary)
