@@ -11,8 +11,9 @@ import pyarrow.csv as pcsv
 from pyarrow.parquet import ParquetWriter
 from typer import Option
 
+from shared.metadata import write_metadata
 from shared.sources import local_copy
-from shared.step import StepError, run, write_metadata, writing
+from shared.step import StepError, run, writing
 from shared.tables import batches, schema_of
 
 BLOCK_BYTES = 1 << 22
