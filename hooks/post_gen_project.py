@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 CI_FILES = {"github": ".github", "gitlab": ".gitlab-ci.yml", "azure-devops": "azure-pipelines.yml"}
-AZURE_FILES = ("deploy/aks", "tasks/aks.py")
+AZURE_FILES = ("deploy/aks", "tasks/clusters/aks", "tasks/commands/aks.py")
 # What tools leave behind in a working copy of the template; all of it can be made again.
 CACHES = ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache")
 

@@ -1,0 +1,1 @@
+"""A cluster on Azure Kubernetes Service (AKS), in projects whose cloud is Azure."""

@@ -1,0 +1,107 @@
+"""The connection to a KFP API: where it is, with which token, and whether it answers."""
+
+import os
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..project.compiling import import_kfp
+from ..project.settings import Settings
+from ..terminal import fail
+from .refusals import next_step, reason, refusal, spoken
+
+if TYPE_CHECKING:
+    from kfp.client import Client
+
+Say = Callable[[str], None]
+
+SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubeflow/pipelines/token")  # where Kubeflow's notebooks have theirs
+
+
+@dataclass(frozen=True)
+class Api:
+    """A KFP API that answers: the SDK's client, the host's address, and the namespace (None: it has no users)."""
+
+    client: "Client"
+    host: str
+    namespace: str | None
+
+
+def connect(config: Settings, say: Say) -> Api:
+    """Connect to `kfp_host` of invoke.yaml, with the token that the environment names, and say where that is.
+
+    A token comes from KFP_TOKEN, from the file that KFP_TOKEN_FILE names, or from the volume of a Kubeflow notebook.
+    Raises `Exit` where nothing answers there, or something else than KFP does.
+    """
+    host = config.kfp_host.rstrip("/")
+    if not re.match(r"https?://\S+$", host):
+        raise fail(f"invoke.yaml: kfp_host '{host}' must be an address, as in http://localhost:8080.")
+    health = _health(host, config)
+    namespace = config.kfp_namespace or None
+    if health.get("multi_user") and not namespace:
+        raise fail(f"{host} is a Kubeflow with users: set kfp_namespace in invoke.yaml to yours.")
+    say(f"on {host}" + (f", namespace {namespace}" if namespace else ""))
+    import_kfp()
+    import kfp
+    from kfp.client import Client
+    from kfp.client.set_volume_credentials import ServiceAccountTokenVolumeCredentials
+
+    server = str(health.get("tag_name") or health.get("apiServerTagName") or "")
+    if re.match(r"\d", server) and server.split(".")[:2] != kfp.__version__.split(".")[:2]:
+        say(f"warning: the server is KFP {server}, and this project's kfp {kfp.__version__}; what is new may not work")
+    Client._LOCAL_KFP_CONTEXT = ""  # a file in the home, which would put another namespace in place of ours
+    token, file = os.environ.get("KFP_TOKEN"), _token_file()
+    with warnings.catch_warnings(), spoken(host, namespace):
+        warnings.simplefilter("ignore")
+        client = Client(
+            host=host,
+            namespace=namespace or "kubeflow",
+            existing_token=token,
+            credentials=None if token or not file else ServiceAccountTokenVolumeCredentials(str(file)),
+            ssl_ca_cert=_authorities(),
+        )
+    return Api(client, host, namespace)
+
+
+def _token_file() -> Path | None:
+    if name := os.environ.get("KFP_TOKEN_FILE"):
+        if not Path(name).is_file():
+            raise fail(f"KFP_TOKEN_FILE names {name}, which is no file.")
+        return Path(name)
+    return SERVICE_ACCOUNT_TOKEN if SERVICE_ACCOUNT_TOKEN.is_file() else None
+
+
+def _authorities() -> str | None:
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
+
+
+def _health(host: str, config: Settings) -> dict[str, Any]:
+    """What the server says of itself: KFP's API server, or that of the UI, which hands on the API.
+
+    Asked here and not by the SDK, which tries for half a minute and says little.
+    """
+    import requests
+
+    token, file = os.environ.get("KFP_TOKEN"), _token_file()
+    if not token and file:
+        token = file.read_text(encoding="utf-8").strip()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    url = f"{host}/apis/v2beta1/healthz"
+    try:
+        answer = requests.get(url, headers=headers, timeout=(5, 15), allow_redirects=False)
+    except requests.RequestException as error:
+        raise fail(f"no KFP API answers at {host} ({reason(error)}). {next_step(host)}") from None
+    if answer.status_code != 200:
+        raise fail(refusal(answer.status_code, answer.text, host, config.kfp_namespace))
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    if isinstance(found, dict):
+        if found.get("apiServerReady") is False:
+            raise fail(f"the UI answers at {host}, but the API server behind it does not: inv cluster.status")
+        return found
+    raise fail(refusal(302, "", host, config.kfp_namespace))

@@ -1,0 +1,27 @@
+"""The experiments that runs belong to."""
+
+from .connect import Api
+from .listing import named
+
+
+def experiment(api: Api, name: str) -> str:
+    """The id of an experiment, which is made where there is none of that name."""
+    from kfp_server_api import ApiException, V2beta1Experiment
+
+    experiments = api.client.experiments
+
+    def find() -> str | None:
+        listed = experiments.experiment_service_list_experiments(
+            namespace=api.namespace, filter=named(name), page_size=100
+        )
+        return next((str(each.experiment_id) for each in listed.experiments or []), None)
+
+    if found := find():
+        return found
+    try:
+        made = V2beta1Experiment(display_name=name, namespace=api.namespace)
+        return str(experiments.experiment_service_create_experiment(made).experiment_id)
+    except ApiException as error:
+        if error.status == 409 and (found := find()):
+            return found
+        raise

@@ -1,0 +1,96 @@
+"""Runs started on a cluster, with a record of their own beside those of local runs."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from invoke.exceptions import Exit
+
+from .. import graph, runs
+from ..project.components import component_of
+from ..project.parameters import default_values
+from ..project.settings import Settings
+from ..runs import Run, Step
+from .connect import Api
+from .experiments import experiment as experiment_id
+from .refusals import spoken
+from .versions import Version, images_of
+
+if TYPE_CHECKING:
+    from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec, PlatformSpec
+
+Say = Callable[[str], None]
+
+
+def start(
+    api: Api,
+    version: Version,
+    spec: "PipelineSpec",
+    platform: "PlatformSpec",
+    parameters: dict[str, Any],
+    config: Settings,
+    say: Say,
+    *,
+    command: str,
+    experiment: str,
+    name: str,
+    cache: bool,
+) -> Run:
+    """Start a run of a deployed version, and make its record."""
+    from kfp_server_api import V2beta1PipelineVersionReference, V2beta1Run, V2beta1RuntimeConfig
+
+    what: dict[str, Any] = {}
+    if cache:
+        reference = V2beta1PipelineVersionReference(
+            pipeline_id=version.pipeline_id, pipeline_version_id=version.version_id
+        )
+        what["pipeline_version_reference"] = reference
+    else:  # KFP takes the cache's switch from the pipeline alone, so the run brings its own
+        what["pipeline_spec"] = _without_cache(spec, platform)
+    nodes = graph.nodes_of(spec)
+    run = runs.create(
+        pipeline=config.project,
+        engine="cluster",
+        parameters=parameters,
+        images={own: image for image in images_of(spec) if (own := component_of(image))},
+        template_version=config.template_version,
+        command=command,
+        steps=[Step(node["name"]) for node in nodes],
+        defaults={name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")},
+        graph=nodes,
+        groups=graph.groups_of(spec),
+    )
+    try:
+        with spoken(api.host, api.namespace):
+            body = V2beta1Run(
+                experiment_id=experiment_id(api, experiment),
+                display_name=name or f"{config.project} {run.id}",
+                description=f"version {version.name}",
+                runtime_config=V2beta1RuntimeConfig(parameters=parameters),
+                service_account=config.service_account or None,
+                **what,
+            )
+            run_id = api.client.runs.run_service_create_run(body).run_id
+    except Exit:
+        for folder in (run.folder / "logs", run.folder):
+            folder.rmdir()
+        raise
+    run.pid = None  # it does not end with this process
+    url = f"{api.host}/#/runs/details/{run_id}"
+    run.remote = {"host": api.host, "run_id": run_id, "version": version.name, "url": url}
+    run.save()
+    say(f"run {run.id} on cluster")
+    say(f"  {url}")
+    return run
+
+
+def _without_cache(spec: "PipelineSpec", platform: "PlatformSpec") -> dict[str, Any]:
+    from google.protobuf.json_format import MessageToDict
+
+    copy = type(spec)()
+    copy.CopyFrom(spec)
+    for dag in [copy.root.dag, *(part.dag for part in copy.components.values() if part.HasField("dag"))]:
+        for task in dag.tasks.values():
+            task.caching_options.enable_cache = False
+    document = MessageToDict(copy)
+    placed = MessageToDict(platform)
+    return {"pipeline_spec": document, "platform_spec": placed} if placed else document
