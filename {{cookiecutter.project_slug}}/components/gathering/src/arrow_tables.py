@@ -15,15 +15,15 @@ import pyarrow.types as is_
 from pyarrow.parquet import ParquetWriter
 
 from kinds import quoted
-from reading import Reading
+from reading import Gathered, Reading
 from shared.step import StepError
 from shared.tables import batches, schema_of
 
 LEFT_OUT = "left out: a model here takes no {type}"
 
 
-def copy_parquet(files: Sequence[Path], target: Path, reading: Reading) -> tuple[int, dict[str, str]]:
-    """Write the files, and what their folders say (colour=red), as one table; return its rows, and notes on columns."""
+def copy_parquet(files: Sequence[Path], target: Path, reading: Reading) -> Gathered:
+    """Write the files, and what their folders say (colour=red), as one table."""
     root = Path(commonpath([file.parent for file in files]))
     schema = schema_of(files[0])
     for other in files[1:]:
@@ -45,7 +45,7 @@ def copy_parquet(files: Sequence[Path], target: Path, reading: Reading) -> tuple
                 columns = [plain(batch.column(field.name), field, reading) for field in kept]
                 writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=kept))
                 rows += batch.num_rows
-    return rows, notes
+    return Gathered(rows, len(kept), [], notes, schema.names, reading)
 
 
 def parts_of(file: Path, root: Path) -> dict[str, str]:
@@ -82,21 +82,21 @@ def is_binary(type_: Any) -> bool:
 
 
 def plain(column: Any, field: Any, reading: Reading) -> Any:
-    """A column in its plain type, without the words that the reading says to mean missing."""
+    """A column in its plain type, with no value where it is NaN or a word that the reading says to mean missing."""
     try:
         column = column.cast(field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as problem:
         said = f"column {field.name!r} cannot be read as {field.type}: {problem}"
         raise StepError(f"{said}. Correct it, or leave it out.") from problem
+    if is_.is_floating(field.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
     if reading.missing and is_.is_string(field.type):
         column = pc.if_else(pc.is_in(column, pa.array(reading.missing_words)), None, column)
     return column
 
 
-def copy_json(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], target: Path, reading: Reading
-) -> tuple[int, dict[str, str]]:
-    """Write files of JSON lines, or of a list of objects, as one table; return its rows, and notes on columns."""
+def copy_json(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], target: Path, reading: Reading) -> Gathered:
+    """Write files of JSON lines, or of a list of objects, as one table."""
     paths = ", ".join(quoted(str(file)) for file in files)
     source = f"read_json([{paths}], sample_size = -1, maximum_object_size = 33554432)"
     try:
@@ -121,7 +121,7 @@ def copy_json(
         for file in files:
             first = first.replace(str(file), file.name)
         raise StepError(f"{files[0].name!r} cannot be read as JSON: {first}. Correct the file.") from problem
-    return int(found[0]), notes
+    return Gathered(int(found[0]), len(chosen), [], notes, [name for name, *_ in columns], reading)
 
 
 def sheet_as_csv(path: Path, target: Path) -> str:

@@ -73,7 +73,10 @@ def copy_utf8(
     notes = {name: [one.note] for name, one in kept.items() if one.note}
     for name in kept.keys() & set(dialect.unnamed):
         notes.setdefault(name, []).append("it has no name in the source")
-    return Gathered(rows, len(kept), told, {name: "; ".join(said) for name, said in notes.items()}, reading)
+    nothing = [name for name in unnamed_and_empty(dialect, decisions) if name not in kept]
+    notes |= {name: ["left out: it has no name and no values"] for name in nothing}
+    said = {name: "; ".join(each) for name, each in notes.items()}
+    return Gathered(rows, len(kept), told, said, dialect.names, reading)
 
 
 def decide_from(
@@ -92,7 +95,7 @@ def decide_from(
 def decided_reading(reading: Reading, dialect: Dialect, decisions: Decisions, whole: bool) -> Reading:
     """How the next table is read in the same way. Columns without name and values are left out, once all are seen."""
     columns = {name: one.kind for name, one in decisions.columns.items() if one.keep}
-    nothing = [name for name in dialect.unnamed if decisions.columns[name].kind == "empty" and whole]
+    nothing = unnamed_and_empty(dialect, decisions) if whole else []
     return replace(
         reading,
         delimiter="" if dialect.delimiter == "," else dialect.delimiter,
@@ -100,6 +103,10 @@ def decided_reading(reading: Reading, dialect: Dialect, decisions: Decisions, wh
         columns=reading.columns | columns,
         drop=[*reading.drop, *(name for name in nothing if name not in reading.drop)],
     )
+
+
+def unnamed_and_empty(dialect: Dialect, decisions: Decisions) -> list[str]:
+    return [name for name in dialect.unnamed if decisions.columns[name].kind == "empty"]
 
 
 def relation(files: Sequence[Path], dialect: Dialect, missing: Sequence[str] = ()) -> str:

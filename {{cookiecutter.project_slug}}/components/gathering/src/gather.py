@@ -65,19 +65,20 @@ def gather(source: str, table: Path, reading: Reading | None = None, thorough: b
 
 def copy(format_: str, files: list[Path], target: Path, reading: Reading, thorough: bool, scratch: Path) -> Gathered:
     told = [f"{len(files)} files, from {files[0].name!r} to {files[-1].name!r}"] if len(files) > 1 else []
-    with connected(scratch) as connection:
-        if format_ == "parquet":
-            rows, notes = copy_parquet(files, target, reading)
-        elif format_ == "json":
-            rows, notes = copy_json(connection, files, target, reading)
-        else:
-            if format_ == "excel":
-                told.append(sheet_as_csv(files[0], scratch / "sheet.csv"))
-                files = [scratch / "sheet.csv"]
-            found = copy_text(connection, files, target, reading, thorough)
-            return replace(found, told=[*told, *found.told])
-    with ParquetFile(target) as written:
-        return Gathered(rows, len(written.schema_arrow), told, notes, reading)
+    if format_ == "parquet":
+        found = copy_parquet(files, target, reading)
+    elif format_ == "excel":
+        sheet = scratch / "sheet.csv"
+        told.append(sheet_as_csv(files[0], sheet))
+        with connected(scratch) as connection:
+            found = copy_text(connection, [sheet], target, replace(reading, delimiter=","), thorough)
+    else:
+        with connected(scratch) as connection:
+            if format_ == "json":
+                found = copy_json(connection, files, target, reading)
+            else:
+                found = copy_text(connection, files, target, reading, thorough)
+    return replace(found, told=[*told, *found.told])
 
 
 def connected(scratch: Path) -> duckdb.DuckDBPyConnection:

@@ -26,7 +26,7 @@ KINDS: dict[str, str] = {
     # Only what is written as it would be: 1.5 would be rounded to 2, and 007 loses its zeros.
     "whole": "CASE WHEN CAST(try_cast({c} AS BIGINT) AS VARCHAR) = {c} THEN try_cast({c} AS BIGINT) END",
     "flag": "CASE lower({c}) WHEN 'true' THEN true WHEN 'false' THEN false END",
-    "number": "CASE WHEN NOT contains({c}, '_') THEN try_cast({c} AS DOUBLE) END",
+    "number": "CASE WHEN NOT contains({c}, '_') THEN nullif(try_cast({c} AS DOUBLE), CAST('nan' AS DOUBLE)) END",
     "1,234.56": grouped(",", "."),
     "1.234,56": grouped(".", ","),
     "date": matching(DAY, "try_cast({c} AS DATE)"),

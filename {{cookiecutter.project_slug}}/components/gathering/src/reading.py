@@ -42,6 +42,7 @@ class Gathered:
     columns: int
     told: list[str] = field(default_factory=list)  # of the table as a whole
     notes: dict[str, str] = field(default_factory=dict)  # of columns
+    names: list[str] = field(default_factory=list)  # of the source's columns, those that are left out too
     reading: Reading = field(default_factory=Reading)  # with which the next table is read in the same way
 
 
