@@ -17,11 +17,12 @@ ROOMS = [
 ]
 # An import inside a function is for what loads slowly: these packages, and our files that import one at their top, so
 # that `inv --list` waits for none. The commands load their rooms there too, so that each waits for its own alone.
-# `shared` is on the path only while a step's code is used, and `grp` is not there on Windows.
+# `shared`, `gather` and `reading` are on the path only while a step's code is used; `grp` is not there on Windows.
 LATE = {
     *("cel_expr_python", "docker", "google", "jinja2", "kfp", "kfp_server_api", "kubernetes", "markdown_it"),
     *("packaging", "pandas"),
     *("psutil", "pyarrow", "pydantic", "requests", "rich", "ruamel", "urllib3", "shared", "grp"),
+    *("duckdb", "gather", "reading"),
 }
 LINES, FUNCTION = 350, 60
 
