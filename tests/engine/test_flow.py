@@ -29,7 +29,7 @@ def test_exit_handler_runs_after_a_failure_which_is_still_a_failure(flow: Projec
     assert record["reason"] == "adding: no more sums"
     states = {step["name"]: step["status"] for step in record["steps"]}
     assert states["tell"] == "succeeded"
-    assert '"state": "FAILED"' in flow.inv("runs.logs", "latest", "tell").stdout
+    assert '"state":"FAILED"' in flow.inv("runs.logs", "latest", "tell").stdout
 
 
 def test_loop_with_a_failing_iteration_fails(flow: Project) -> None:

@@ -16,7 +16,9 @@ def test_a_step_runs_again_with_the_inputs_it_had(flow: Project) -> None:
     assert [step["name"] for step in record["steps"]] == ["adding-2"]
     assert outputs(record) == {"adding-2": 108}
     flow.inv("step", "adding")
-    assert flow.record()["steps"][0]["inputs"] == {"a": 3}, "without --run: the newest run in which the step started"
+    assert flow.record()["steps"][0]["inputs"] == {"a": 3, "b": 1}, (
+        "without --run: the newest run in which the step started"
+    )
     message = flow.inv("step", "nosuch", code=1).stderr
     assert "no step 'nosuch' has started in any run; these have: adding, adding-2" in message
 

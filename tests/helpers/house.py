@@ -18,7 +18,8 @@ ROOMS = [
 # their rooms there too, so that each waits for its own alone. `shared` is on the path only while a step's code is used,
 # and `grp` is not there on Windows.
 LATE = {
-    *("docker", "google", "jinja2", "kfp", "kfp_server_api", "kubernetes", "markdown_it", "packaging", "pandas"),
+    *("cel_expr_python", "docker", "google", "jinja2", "kfp", "kfp_server_api", "kubernetes", "markdown_it"),
+    *("packaging", "pandas"),
     *("psutil", "pyarrow", "pydantic", "requests", "rich", "ruamel", "urllib3", "shared", "grp"),
 }
 LINES, FUNCTION = 350, 60

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..clusters import kind
 from ..project.settings import Settings
-from ..runs import Run
+from ..runs.record import Run
 
 STUCK = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError"}
 

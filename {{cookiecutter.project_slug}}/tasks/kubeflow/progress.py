@@ -5,8 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from .. import runs
-from ..runs import Run, Step
+from ..runs.record import Run, Step, state
 
 Say = Callable[[str], None]
 
@@ -55,7 +54,7 @@ def _update_step(run: Run, name: str, task: Any, details: list[Any], say: Say | 
     if step is None:
         step = Step(name)
         run.steps.append(step)
-    before = runs.state(step)
+    before = state(step)
     step.status = STATES.get(str(task.state), "waiting")
     drivers = [each for each in details if each.display_name == f"{task.display_name}-driver"]
     # A condition skips its tasks with all that belongs to them; a task alone is skipped for the cache.
@@ -73,7 +72,7 @@ def _update_step(run: Run, name: str, task: Any, details: list[Any], say: Say | 
     step.cached = step.status == "succeeded" and (cached or skipped or quick)
     if task.error and task.error.message:
         step.reason = " ".join(str(task.error.message).split())[:500]
-    after = runs.state(step)
+    after = state(step)
     if say and after != before and after != "waiting":
         took = f"{step.seconds:7.1f} s" if after in (*OVER, "cached") else ""
         say(f"  {name:<14}  {after:<9}{took}".rstrip())

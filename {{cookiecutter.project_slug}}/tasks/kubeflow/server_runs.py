@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from .. import runs
 from ..project.settings import Settings
-from ..runs import Run, Step
+from ..runs.record import RUNS, Run, Step, newest_first
 from .connect import Api, connect
 from .experiments import experiment
 from .progress import update
@@ -22,7 +21,7 @@ def get_run(api: Api, run: Run) -> Any:
 def refresh(config: Settings, say: Say, everything: bool = False) -> None:
     """Bring the records of cluster runs up to date; with `everything`, make those of runs started elsewhere too."""
     api = connect(config, say)
-    known = {run.remote["run_id"]: run for run in runs.newest_first() if run.remote.get("host") == api.host}
+    known = {run.remote["run_id"]: run for run in newest_first() if run.remote.get("host") == api.host}
     for run in known.values():
         if run.status == "running":
             update(run, get_run(api, run))
@@ -43,7 +42,7 @@ def _adopt(api: Api, found: Any, config: Settings) -> None:
     details = (whole.run_details.task_details if whole.run_details else None) or []
     names = {task.display_name or "" for task in details}
     steps = [name for name in names if f"{name}-driver" in names and name != "root"]
-    folder = runs.RUNS / f"kfp-{found.run_id[:8]}"
+    folder = RUNS / f"kfp-{found.run_id[:8]}"
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     parameters = (whole.runtime_config.parameters if whole.runtime_config else None) or {}
     url = f"{api.host}/#/runs/details/{found.run_id}"

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from invoke.exceptions import Exit
 
-from .. import runs
 from ..files import write
 from ..project.settings import Settings
-from ..report import write_report
-from ..runs import Run
+from ..report.pages import write_report
+from ..runs.listing import rows
+from ..runs.record import Run
 from ..terminal import fail, live, plain
 from .connect import Api
 from .pods import Kubectl
@@ -33,7 +33,7 @@ def watch(api: Api, run: Run, config: Settings, say: Say) -> None:
     silent_since: float | None = None
     looked = 0.0
     try:
-        with live(lambda: runs.rows(run)):
+        with live(lambda: rows(run)):
             while True:
                 try:
                     found = get_run(api, run)
