@@ -15,12 +15,13 @@ ROOMS = [
     *("project", "terminal", "files"),
 ]
 # An import inside a function is for what loads slowly: `inv --list` waits for none of these packages. The commands load
-# their rooms there too, so that each waits for its own alone. `shared` is on the path only while a step's code is used,
-# and `grp` is not there on Windows.
+# their rooms there too, so that each waits for its own alone. `shared`, `gather` and `reading` are on the path only
+# while a step's code is used; `grp` is not there on Windows.
 LATE = {
     *("cel_expr_python", "docker", "google", "jinja2", "kfp", "kfp_server_api", "kubernetes", "markdown_it"),
     *("packaging", "pandas"),
     *("psutil", "pyarrow", "pydantic", "requests", "rich", "ruamel", "urllib3", "shared", "grp"),
+    *("duckdb", "gather", "reading"),
 }
 LINES, FUNCTION = 350, 60
 

@@ -1,6 +1,10 @@
-"""A run's page, read as text and tags."""
+"""A run's page, read as text and tags; and a run's record, changed for it."""
 
+import json
+from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 from helpers.flow import Project
 
@@ -34,3 +38,19 @@ def page(project: Project, path: str = "") -> Page:
             assert attributes["sandbox"] == "allow-same-origin", "nothing runs in it"
     assert file.stat().st_size < 1_500_000
     return found
+
+
+def changed(project: Project, change: Callable[[dict[str, Any], Path], None]) -> Page:
+    """The page of the newest run, after a change of its record."""
+    folder = project.root / "runs" / project.runs()[0]["id"]
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    change(record, folder)
+    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    project.inv("runs.report", "latest")
+    return page(project)
+
+
+def placed(name: str, *groups: tuple[str, str, int | None, Any], **more: Any) -> dict[str, Any]:
+    """A step with its place, as the engine records it."""
+    place = [dict(zip(("group", "kind", "iteration", "item"), group, strict=True)) for group in groups]
+    return {"name": name, "status": "succeeded", "started": "2026-01-01T00:00:00+00:00", "place": place} | more

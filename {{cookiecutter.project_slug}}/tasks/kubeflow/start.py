@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from .. import graph
 from ..project.components import component_of
 from ..project.parameters import default_values
 from ..project.settings import Settings
+from ..report import graph
 from ..runs.record import Run, Step, create
 from .connect import Api
 from .experiments import experiment as experiment_id
