@@ -225,8 +225,9 @@ def artifacts(run: Run) -> str:
                 counts = [
                     f"{n:,.0f}" if isinstance(n, int | float) else "" for n in counted
                 ]  # KFP makes floats of them
-                here = "://" not in uri and _size(ROOT / uri)
-                place = link(ROOT / uri, run.folder, uri) if here else code(uri, 300)
+                kept = str(value.get("path") or uri)
+                here = "://" not in kept and _size(ROOT / kept)
+                place = link(ROOT / kept, run.folder, kept) if here else code(uri, 300)
                 size = f"{here:,}" if here else ""
                 rows.append([f"<bdi>{escape(step.name)}</bdi>", way, escape(name), *counts, size, place])
     header = ["Step", "In or out", "Artifact", "Rows", "Columns", "Bytes", "Place"]
@@ -302,7 +303,7 @@ def reports(run: Run, base: Path, room: list[int]) -> list[tuple[str, str]]:
             ending = REPORTS[artifact["type"]]
             file = run.folder / "reports" / f"{step.name}.{name}.{ending}".replace("/", ".")
             try:
-                _keep(ROOT / str(artifact.get("uri", "")), file)
+                _keep(ROOT / str(artifact.get("path") or artifact.get("uri", "")), file)
                 text = file.read_text(encoding="utf-8", errors="replace") if _size(file) <= room[0] else None
             except (OSError, ValueError) as error:
                 problem = error.strerror if isinstance(error, OSError) else error

@@ -54,7 +54,7 @@ def start(
         images={own: image for image in images_of(spec) if (own := component_of(image))},
         template_version=config.template_version,
         command=command,
-        steps=[Step(node["name"]) for node in nodes],
+        steps=[Step("/".join([*node["inside"], node["name"]])) for node in nodes],
         defaults={name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")},
         graph=nodes,
         groups=graph.groups_of(spec),
