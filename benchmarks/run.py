@@ -171,7 +171,7 @@ def images_of(project: Path) -> dict[str, str]:
 
 def unlike_any(project: Path) -> Path:
     """Make all that is built of a project new to the engine, from the first layer of ours on."""
-    with (project / "tasks/install.py").open("a", encoding="utf-8") as file:
+    with (project / "tasks/images/install.py").open("a", encoding="utf-8") as file:
         file.write(f"# {uuid.uuid4()}\n")
     return project
 

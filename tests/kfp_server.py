@@ -121,7 +121,7 @@ def details_of(nodes: dict[str, Any], run_id: str) -> list[dict[str, Any]]:
     found = []
     for node in nodes.values():
         state = STATES.get(node["phase"])
-        detail = {"run_id": run_id, "task_id": str(uuid.uuid5(uuid.NAMESPACE_URL, node["id"]))}
+        detail: dict[str, Any] = {"run_id": run_id, "task_id": str(uuid.uuid5(uuid.NAMESPACE_URL, node["id"]))}
         detail |= {"display_name": node["displayName"], "create_time": node["startedAt"]}
         detail |= {"start_time": node["startedAt"], "end_time": node.get("finishedAt") or NEVER}
         detail |= {"state": state} if state else {}
@@ -142,7 +142,7 @@ def as_of(recording: dict[str, Any], moment: str) -> dict[str, Any]:
             node.update(phase="Running", finishedAt=None)
             node.pop("outputs", None)
     run = found["v2beta1"]
-    executions = [each for each in run["run_details"]["task_details"] if each.get("execution_id")]
+    executions: list[Any] = [each for each in run["run_details"]["task_details"] if each.get("execution_id")]
     executions = [{**each, "end_time": min(each["end_time"], moment)} for each in executions]
     executions = [each for each in executions if each["start_time"] <= moment]
     run["run_details"]["task_details"] = [*details_of(status["nodes"], run["run_id"]), *executions]
@@ -188,13 +188,8 @@ class Kfp(http.server.ThreadingHTTPServer):
         """Let a run get on by one entry of the script, or one moment of the replay."""
         if self.replay:
             moment = self.replay.pop(0) if len(self.replay) > 1 else self.replay[0]
-            own = {name: run[name] for name in ("run_id", "display_name", "description") if name in run}
-            run |= {
-                **copy.deepcopy(moment["v2beta1"]),
-                "created_at": moment["v2beta1"]["created_at"],
-                "run_id": run["run_id"],
-            }
-            run |= {name: own[name] for name in own if name != "created_at"}
+            own: dict[str, Any] = {name: run[name] for name in ("run_id", "display_name", "description") if name in run}
+            run |= {**copy.deepcopy(moment["v2beta1"]), **own}
             self.workflows[run["run_id"]] = moment["v1beta1"]
             return
         if self.script or "run_details" not in run:

@@ -168,7 +168,7 @@ print(json.dumps([changed, unchanged]))
     result = subprocess.run([sys.executable, "-c", script], cwd=default_project, capture_output=True, text=True)
     changed, unchanged = json.loads(result.stdout)
     inside = {path for path in changed if not path.startswith(("components/shared/", "components/training/"))}
-    assert inside == {"tasks/install.py", ".dockerignore"}
+    assert inside == {"tasks/images/install.py", ".dockerignore"}
     assert "components/training/Dockerfile" in changed
     assert "components/training/requirements.txt" in changed
     outside = {path for path in unchanged if path.startswith(("components/shared/", "components/training/"))}

@@ -65,7 +65,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.write_text(PASSING, encoding="utf-8")
     newest = {
         name: (inside / name).read_text(encoding="utf-8")
-        for name in ("tasks/upkeep.py", "pipeline.py", "components/gathering/Dockerfile", "README.md")
+        for name in ("tasks/upkeep/checks.py", "pipeline.py", "components/gathering/Dockerfile", "README.md")
     }
     git(folder, "init", "--quiet", "--initial-branch", "main")
 
@@ -81,13 +81,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     version("0.0.1")
     (inside / "tasks/old.py").write_text('"""What is gone in a later version."""\n', encoding="utf-8")
-    edit(inside / "tasks/upkeep.py", '"""', '"""Older. ')
+    edit(inside / "tasks/upkeep/checks.py", '"""', '"""Older. ')
     edit(inside / "pipeline.py", "max_iter: int = 100", "max_iter: int = 50")
     edit(inside / "components/gathering/Dockerfile", "# Any user id", "# Some user id")
     commit(folder, "v0.0.1")
     version("0.0.2")
     (inside / "tasks/old.py").unlink()
-    (inside / "tasks/upkeep.py").write_text(newest["tasks/upkeep.py"], encoding="utf-8")
+    (inside / "tasks/upkeep/checks.py").write_text(newest["tasks/upkeep/checks.py"], encoding="utf-8")
     commit(folder, "v0.0.2")
     version("0.0.3")
     (inside / "pipeline.py").write_text(newest["pipeline.py"], encoding="utf-8")
@@ -142,7 +142,7 @@ def test_edits_stay_and_the_templates_files_move(template: Path, tmp_path: Path,
     assert "template_version: 0.1.0" in (project / "invoke.yaml").read_text(encoding="utf-8")
     assert not (project / "components/prediction").exists()
     assert (project / "components/cleaning/src/clean.py").is_file()
-    for name in ("tasks/upkeep.py", "components/gathering/Dockerfile"):
+    for name in ("tasks/upkeep/checks.py", "components/gathering/Dockerfile"):
         assert (project / name).read_bytes() == (template / PROJECT / name).read_bytes(), name
     assert not (project / "tasks/old.py").exists()
     assert "pipeline.py" in said, "changed here, so it is left alone, and that is said"
@@ -157,14 +157,14 @@ def test_edits_stay_and_the_templates_files_move(template: Path, tmp_path: Path,
 def test_conflicts_are_conflicts(template: Path, tmp_path: Path) -> None:
     project = make(template, tmp_path, "v0.0.1")
     assert "there is a newer template: inv template.update" in inv(project, "template.status", code=1)
-    edit(project / "tasks/upkeep.py", "Older. ", "Mine. ")
+    edit(project / "tasks/upkeep/checks.py", "Older. ", "Mine. ")
     edit(project / "README.md", "A machine-learning pipeline", "Our pipeline")
     said = inv(project, "template.update", code=1)
     assert "there are uncommitted changes (" in said and "README.md" in said
     commit(project)
     said = inv(project, "template.update", code=1)
     assert "changed the same places, on the branch template-update:" in said
-    assert "tasks/upkeep.py: both changed it" in said
+    assert "tasks/upkeep/checks.py: both changed it" in said
     assert "git switch main && git branch -D template-update" in said
     said = inv(project, "template.update", code=1)
     assert "there are uncommitted changes" in said

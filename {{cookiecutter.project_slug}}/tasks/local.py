@@ -30,7 +30,7 @@ from .terminal import fail, live, plain, printable
 if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import ComponentSpec, ExecutorInput, PipelineDeploymentConfig, PipelineSpec
 
-    from .containers import Containers
+    from .images.container_run import Containers
 
 CACHE = runs.RUNS / ".cache"
 
@@ -116,7 +116,7 @@ class Processes:
 def _launcher(run: Run, variables: Collection[str]) -> "Processes | Containers":
     """What starts the steps of a run. A container sees the `variables` of this environment too."""
     if run.engine == "docker":
-        from .containers import Containers
+        from .images.container_run import Containers
 
         return Containers(run, variables)
     return Processes()

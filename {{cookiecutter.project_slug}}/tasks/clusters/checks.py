@@ -10,7 +10,7 @@ from pathlib import Path
 
 from invoke.exceptions import Exit
 
-from .. import containers
+from ..images import engine
 from ..project.settings import Settings
 from . import kind
 from .tools import kubectl, run
@@ -22,17 +22,15 @@ def problems(config: Settings) -> tuple[list[str], list[str]]:
     """What keeps a cluster from running here, and what makes it slow or doubtful: a line each, with the fix."""
     stops, doubts = impossible(config), []
     with contextlib.suppress(Exit):
-        about = containers.connect().info()
+        about = engine.connect().info()
         if about["NCPU"] < 4:
             doubts.append(f"the engine has {about['NCPU']} CPUs, and Kubeflow wants 4: give Docker more, if there are.")
         if about["MemTotal"] < 7.5 * GIB:
-            have = containers.bytes_text(about["MemTotal"])
+            have = engine.bytes_text(about["MemTotal"])
             doubts.append(f"the engine has {have} of memory, and Kubeflow wants 8 GB: give Docker more.")
-        free, _ = containers.disk(containers.connect())
+        free, _ = engine.disk_space(engine.connect())
         if free < 24 * 10**9:
-            doubts.append(
-                f"{containers.bytes_text(free)} of disk are free, and Kubeflow takes 24 GB: inv disk, inv prune"
-            )
+            doubts.append(f"{engine.bytes_text(free)} of disk are free, and Kubeflow takes 24 GB: inv disk, inv prune")
         if "/snap/" in str(about.get("DockerRootDir", "")):
             doubts.append("Docker is a snap, which sees few folders: export TMPDIR to a folder in your home for kind.")
     doubts += _inotify() + _wsl() + _skew(config)
@@ -49,7 +47,7 @@ def impossible(config: Settings) -> list[str]:
     if not config.kfp_manifests:
         hints["git"] = "https://git-scm.com/downloads (kubectl fetches Kubeflow's manifests with it)"
     try:
-        containers.connect()
+        engine.connect()
     except Exit as error:
         found.append(str(error.message).removeprefix("error: "))
     for tool, hint in hints.items():

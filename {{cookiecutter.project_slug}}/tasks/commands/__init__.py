@@ -1,1 +1,5 @@
-"""The commands, a file for each family."""
+"""One file for each family of commands: what is given, one call, what is printed, and the exit code."""
+
+from . import changes, checks, cluster, deploy, images, positional, run, runs, template
+
+__all__ = ["changes", "checks", "cluster", "deploy", "images", "positional", "run", "runs", "template"]

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from invoke.exceptions import Exit
 
-from .. import containers, images
+from ..images import engine
+from ..images.origin import origin
+from ..images.registry import held
 from ..project.compiling import write_compiled
 from ..project.components import component_of
 from ..project.settings import Settings
@@ -88,7 +90,7 @@ def _create_pipeline(api: Api, config: Settings) -> str:
 
 def _version_name(digest: str, taken: set[str]) -> str:
     """As in 0.1.0-1a2b3c4-5d6e7f80: the project's version, the commit and the hash of what is uploaded."""
-    where = images.origin()
+    where = origin()
     commit = where["REVISION"][:7] or "nogit"
     name = f"{where['VERSION'] or '0'}-{commit}-{digest}"
     number = 1
@@ -98,7 +100,7 @@ def _version_name(digest: str, taken: set[str]) -> str:
 
 
 def _description() -> str:
-    where = images.origin()
+    where = origin()
     return f"{where['SOURCE']} {where['REVISION']}".strip()
 
 
@@ -117,11 +119,11 @@ def check_images(spec: "PipelineSpec", say: Say) -> None:
     """
     own = [image for image in images_of(spec) if component_of(image)]
     try:
-        client = containers.connect()
+        client = engine.connect()
     except Exit:
         say("the images were not looked for in the registry: no Docker engine answers")
         return
-    missing = [image for image in own if images.held(client, image) is None]
+    missing = [image for image in own if held(client, image) is None]
     if missing:
         names = ", ".join(component_of(image) or "" for image in missing)
         raise fail(f"the registry does not hold the images of: {names}. Push them: inv push")

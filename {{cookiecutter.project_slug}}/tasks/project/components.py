@@ -13,7 +13,7 @@ COMPONENTS = ROOT / "components"
 
 
 # What goes into every image's build besides its folder and components/shared.
-FOR_ALL_IMAGES = (ROOT / "tasks" / "install.py", ROOT / ".dockerignore")
+FOR_ALL_IMAGES = (ROOT / "tasks" / "images" / "install.py", ROOT / ".dockerignore")
 
 
 def component_names() -> list[str]:

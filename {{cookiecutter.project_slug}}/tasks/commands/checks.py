@@ -1,0 +1,52 @@
+"""`inv doctor`, `inv lint`, `inv audit` and `inv test`."""
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from ..project.settings import load_settings
+from ..terminal import fail, say
+from .run import check_engine
+
+
+@task(help={"for_": "what to check for: host, docker, cluster or aks"})
+def doctor(c: Context, for_: str = "host") -> None:
+    """Check that this machine has what the project needs."""
+    from ..upkeep.doctor import examine, places
+
+    check_engine(for_, places())
+    found = examine(for_, load_settings(c))
+    for line in found.slow:
+        say(f"  slow     {line}")
+    for problem in found.problems:
+        say(f"  problem  {problem}")
+    if found.problems:
+        raise fail(f"{len(found.problems)} problem(s) found; each line above says what to do.")
+    say(f"ready for: {found.ready}")
+
+
+@task
+def lint(c: Context) -> None:
+    """Check style, types, and every component.yaml against its program."""
+    from ..upkeep.checks import lint_problems
+
+    if problems := lint_problems(say):
+        raise fail("; ".join(problems))
+    say("no problems")
+
+
+@task
+def audit(c: Context) -> None:
+    """Look up the locked packages in the advisories on vulnerabilities."""
+    from ..upkeep.checks import audit as packages
+
+    if packages():
+        raise fail("see above; where a newer version mends it: inv lock --upgrade")
+
+
+@task
+def test(c: Context) -> None:
+    """Run the project's tests."""
+    from ..upkeep.python import python
+
+    if code := python("pytest"):
+        raise fail(f"the tests failed (pytest's exit code {code}).")

@@ -1,0 +1,61 @@
+"""`inv cluster.up` and what is beside it."""
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from ..project.settings import load_settings
+from ..terminal import say, sure
+
+
+@task
+def up(c: Context) -> None:
+    """Make a Kubeflow cluster on this machine with kind, or go on making it."""
+    from ..clusters import lifecycle
+
+    lifecycle.up(load_settings(c), say)
+
+
+@task
+def status(c: Context) -> None:
+    """Show what the cluster is at; the exit code says whether all of it is ready."""
+    from ..clusters import lifecycle
+
+    if not lifecycle.status(load_settings(c), say):
+        raise Exit(code=1)
+
+
+@task(help={"open": "open the browser"})
+def ui(c: Context, open: bool = True) -> None:
+    """Show the address of the Kubeflow Pipelines UI, and open it."""
+    from ..clusters.proxy import show_ui
+
+    show_ui(load_settings(c), say, open)
+
+
+@task(help={"context": "kubectl's context; without, the current one", "port": "of this machine"})
+def proxy(c: Context, context: str = "", port: int = 8080) -> None:
+    """Reach the UI and API of any cluster that kubectl reaches, privately."""
+    from ..clusters.proxy import proxy as forward
+
+    forward(load_settings(c), say, context, port)
+
+
+@task(help={"yes": "do not ask", "registry": "the local registry and its images too"})
+def down(c: Context, yes: bool = False, registry: bool = False) -> None:
+    """Delete the cluster that cluster.up made."""
+    from ..clusters import kind, lifecycle
+
+    config = load_settings(c)
+    if kind.exists(config):
+        sure(f"This deletes the cluster {kind.name(config)} with its runs and artifacts.", yes)
+    lifecycle.down(config, say, registry)
+
+
+@task(help={"yes": "do not ask"})
+def reset(c: Context, yes: bool = False) -> None:
+    """Delete Kubeflow Pipelines with its data from the cluster, and install it again."""
+    from ..clusters import lifecycle
+
+    sure("This deletes all runs, pipelines and artifacts of the cluster.", yes)
+    lifecycle.reset(load_settings(c), say)

@@ -1,0 +1,160 @@
+"""`inv run` and `inv step`."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from .. import runs
+from ..files import ROOT
+from ..project.compiling import compile_pipeline
+from ..project.components import component_of
+from ..project.parameters import default_values, parameter_values
+from ..project.settings import Settings, load_settings
+from ..project.task_settings import secret_variables
+from ..terminal import fail, say
+
+ENGINES = ("host", "docker", "cluster")
+
+
+@task(
+    iterable=["param"],
+    help={
+        "on": "where the steps run: host, docker (each in its image, built when missing) or cluster",
+        "param": "a pipeline parameter, name=value; may be repeated",
+        "cache": "whether steps whose inputs and code did not change are served from the cache",
+        "experiment": "on a cluster: the experiment; without, that of invoke.yaml",
+        "name": "on a cluster: the run's name",
+        "detach": "on a cluster: do not wait for the end",
+    },
+)
+def run(
+    c: Context,
+    param: list[str],
+    on: str = "host",
+    cache: bool = True,
+    experiment: str = "",
+    name: str = "",
+    detach: bool = False,
+) -> None:
+    """Run the pipeline."""
+    check_engine(on)
+    if on != "cluster" and (experiment or name or detach):
+        raise fail("--experiment, --name and --detach are for runs on a cluster: inv run --on cluster")
+    config = load_settings(c)
+    spec, platform = compile_pipeline(config)
+    parameters = parameter_values(spec, param)
+    if on == "cluster":
+        _sources_anywhere(parameters)
+    from ..local import command_line, fingerprints
+
+    fingerprints(parameters, param)
+    if on != "cluster":
+        engine = _start(on, parameters, spec, config)
+        engine.pipeline(spec, cache)
+        finish(engine.run)
+        return
+    from ..kubeflow.connect import connect
+    from ..kubeflow.start import start
+    from ..kubeflow.versions import deploy as upload
+    from ..kubeflow.watch import watch as follow
+
+    api = connect(config, say)
+    version = upload(api, spec, platform, config, say)
+    started = start(
+        *(api, version, spec, platform, parameters, config, say),
+        command=command_line(["inv", *sys.argv[1:]]),
+        experiment=experiment or config.experiment,
+        name=name,
+        cache=cache,
+    )
+    if detach:
+        say(f"watch it: inv runs.watch {started.id}")
+        return
+    follow(api, started, config, say)
+    finish(started)
+
+
+def _sources_anywhere(parameters: dict[str, Any]) -> None:
+    """Raises `Exit` for a source of data that only this machine sees."""
+    for source in [key for key in parameters if f"{key}_fingerprint" in parameters]:
+        if "://" not in str(parameters[source]):
+            raise fail(
+                f"{source} is '{parameters[source]}', a file of this machine, which a cluster does not see: "
+                f"put it where both can read it (http, s3, gs, abfs), and give that: -p {source}=s3://..."
+            )
+
+
+@task(
+    positional=["name"],
+    help={
+        "name": "the step",
+        "run": "the run whose inputs it gets; without, the newest in which the step started",
+        "on": "where it runs: host or docker; without, where that run did",
+    },
+)
+def step(c: Context, name: str, run: str = "", on: str = "") -> None:
+    """Run one step again, with the inputs it had in a run."""
+    if on:
+        check_engine(on, ("host", "docker"))
+    config = load_settings(c)
+    source, before = runs.started_step(name, run)
+    spec, _ = compile_pipeline(config)
+    from ..local import component_image, rerun_arguments
+
+    arguments = rerun_arguments(before)
+    own = component_of(component_image(spec, before.component)) or ""
+    engine = _start(on or source.engine, source.parameters, spec, config, own)
+    engine.step(spec, before, arguments)
+    finish(engine.run)
+
+
+def check_engine(engine: str, known: Sequence[str] = ENGINES) -> None:
+    if engine not in known:
+        raise fail(f"'{engine}' cannot be meant here; there are: {', '.join(known)}.")
+
+
+def _start(engine: str, parameters: dict[str, Any], spec: Any, config: Settings, only: str = "") -> Any:
+    """A run on an engine that has all it needs: of the whole pipeline, or of the one component `only`."""
+    from ..local import Engine, command_line
+
+    used = [spec.deployment_spec["executors"][label] for label in spec.deployment_spec["executors"]]
+    images = [executor["container"]["image"] for executor in used if "container" in executor]
+    images = [image for image in dict.fromkeys(images) if not only or component_of(image) == only]
+    if engine == "docker":
+        if sys.platform == "win32":
+            raise fail("on Windows, the engine docker runs inside WSL 2: open the project there.")
+        from ..images.push import ensure
+
+        ensure(images, config, say)
+    run = runs.create(
+        pipeline=config.project,
+        engine=engine,
+        parameters=parameters,
+        images={name: image for image in images if (name := component_of(image))},
+        template_version=config.template_version,
+        command=command_line(["inv", *sys.argv[1:]]),
+        defaults={name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")},
+    )
+    say(f"run {run.id} on {engine}")
+    return Engine(run, secret_variables(config))
+
+
+def finish(run: runs.Run) -> None:
+    """Say how a run ended; a failed one ends the command with exit code 1, a stopped one with 130."""
+    for name, value in runs.whole_metrics(run).items():
+        say(f"  {name} {runs.number(value)}")
+    for header, lines in runs.sweeps(run):
+        say(runs.starred([f"  {header[0]}", *header[1:]], lines))
+    cached = sum(step.cached for step in run.steps)
+    if cached and cached == len(run.steps):
+        say("nothing changed: every step was served from the cache (inv run --no-cache runs them all)")
+    say(f"report: {(run.folder / 'report.html').relative_to(ROOT)}")
+    if run.status == "failed":
+        failed = next((step.name for step in run.steps if step.status == "failed"), "")
+        raise fail(f"run {run.id} failed. {run.reason}\nlog: inv runs.logs {run.id} {failed}".rstrip())
+    if run.status == "stopped":
+        raise Exit(f"run {run.id} was stopped; inv run goes on from what is cached.", code=130)

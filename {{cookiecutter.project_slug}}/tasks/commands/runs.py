@@ -1,0 +1,147 @@
+"""`inv runs` and what is under it."""
+
+import sys
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from .. import runs
+from ..files import ROOT
+from ..project.settings import load_settings
+from ..terminal import fail, say
+from .run import check_engine, finish
+
+
+@task(
+    name="list",
+    default=True,
+    help={
+        "json": "print a JSON list, for programs",
+        "on": "only those on host, docker or cluster; cluster asks the server, and lists what others started there too",
+        "sort": "the best first, by a metric or by seconds",
+    },
+)
+def listing(c: Context, json: bool = False, on: str = "", sort: str = "") -> None:
+    """List the runs, newest first."""
+    if on:
+        check_engine(on)
+    _refresh(c, on == "cluster")
+    found = [run for run in runs.newest_first() if on in ("", run.engine)]
+    if sort:
+        found = runs.sorted_by(found, sort)
+    if json:
+        import json as codec
+
+        say(codec.dumps([runs.summary(run) for run in found], indent=2, ensure_ascii=False))
+    elif found:
+        say(runs.listing(found, sort))
+    else:
+        say("no runs yet; start one with: inv run")
+
+
+@task(positional=["id"], help={"id": "a run's id, the start of one, or latest"})
+def show(c: Context, id: str) -> None:
+    """Show one run: steps, parameters, metrics, outputs."""
+    _refresh(c)
+    say(runs.details(_whole(c, _run(id))))
+
+
+@task(positional=["id", "steps"], iterable=["steps"], help={"id": "a run's id, or latest", "steps": "only these steps"})
+def logs(c: Context, id: str, steps: list[str]) -> None:
+    """Print the logs of a run's steps."""
+    run = _whole(c, _run(id))
+    chosen = [runs.step_of(run, name) for name in steps] or run.steps
+    for step in chosen:
+        if len(chosen) > 1:
+            say(f"== {step.name} ({runs.state(step)})")
+        path = run.log(step.name)
+        if path.exists():
+            with path.open(encoding="utf-8", errors="replace") as lines:
+                for line in lines:
+                    say(line.removesuffix("\n"))
+        elif step.cached:
+            say("served from the cache: it did not run")
+        elif run.remote and step.status not in ("waiting", "pending", "skipped"):
+            from ..kubeflow.pods import Kubectl
+
+            kubectl = Kubectl.of(load_settings(c), run)
+            log = kubectl.log(step.name).rstrip() if kubectl else ""
+            say(log or f"no log of it could be read; see {run.remote['url']}")
+        else:
+            say("no log: it did not run")
+
+
+@task(positional=["id", "others"], iterable=["others"], help={"id": "a run's id, or latest", "others": "more runs"})
+def compare(c: Context, id: str, others: list[str]) -> None:
+    """Compare runs: what differs, and what came of it."""
+    if not others:
+        raise fail(f"which runs? inv runs.compare {id} ID [ID ...]; they are listed by: inv runs")
+    compared = list({run.id: run for run in map(_run, [id, *others])}.values())
+    if len(compared) < 2:
+        raise fail(f"that is one run, {compared[0].id}: name two.")
+    from ..report import write_comparison
+
+    compared = [_whole(c, each) for each in compared]
+    say(runs.compared_text(compared))
+    say(f"page: {write_comparison(compared).relative_to(ROOT)}")
+
+
+@task(
+    positional=["id"],
+    help={"id": "a run's id, the start of one, or latest", "open": "open it in the browser"},
+)
+def report(c: Context, id: str, open: bool = False) -> None:
+    """Write a run's report anew, and show where it is."""
+    from ..report import write_report
+
+    path = write_report(_whole(c, _run(id)))
+    say(str(path.relative_to(ROOT)))
+    if open:
+        import webbrowser
+
+        webbrowser.open(path.as_uri())
+
+
+@task(positional=["id"], help={"id": "a run's id, or latest"})
+def watch(c: Context, id: str) -> None:
+    """Follow a run on a cluster to its end."""
+    run = _run(id)
+    if not run.remote:
+        raise fail(f"run {run.id} was on {run.engine}, and is {run.status}: inv runs.show {run.id}")
+    from ..kubeflow.connect import connect
+    from ..kubeflow.watch import watch as follow
+
+    config = load_settings(c)
+    follow(connect(config, say), run, config, say)
+    finish(run)
+
+
+def _refresh(c: Context, everything: bool = False) -> None:
+    """Ask the server how runs on a cluster got on, where there are some; without it, they stay as they were."""
+    if not everything and not any(run.remote and run.status == "running" for run in runs.newest_first()):
+        return
+    from ..kubeflow.server_runs import refresh
+
+    try:
+        refresh(load_settings(c), lambda _: None, everything)
+    except Exit as error:
+        if everything:
+            raise
+        print(f"runs on the cluster are shown as they were: {error.message}", file=sys.stderr)
+
+
+def _run(wanted: str) -> runs.Run:
+    return runs.find(None if wanted == "latest" else wanted)
+
+
+def _whole(c: Context, run: runs.Run) -> runs.Run:
+    """A run with its logs and reports here, those of a run on a cluster too, where its server answers."""
+    if run.remote and run.status != "running" and run.remote.get("kept") != "all":
+        from ..kubeflow.server_runs import complete
+
+        try:
+            complete(load_settings(c), run)
+        except Exit as error:
+            print(f"run {run.id} is shown as it was: {error.message}", file=sys.stderr)
+    return run

@@ -1,0 +1,1 @@
+"""Images and the Docker engine: built where they are missing, pushed where a registry lacks them, and freed again."""
