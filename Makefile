@@ -5,10 +5,10 @@ PROJECT = {{cookiecutter.project_slug}}
 VENV = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test lint bench lock picture clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/ready ## generate a project with the defaults into build/demo, and run its pipeline
 	@rm -rf build/demo.new && mkdir -p build
@@ -31,6 +31,9 @@ bench: .venv/ready ## the benchmarks
 lock: .venv/ready ## renew requirements.txt, with the project's own versions where both have a package
 	$(VENV)/uv pip compile pyproject.toml --group dev --constraints "$(PROJECT)/requirements.txt" \
 	  --universal --python-version 3.11 --generate-hashes --upgrade --quiet --no-header --output-file requirements.txt
+
+picture: .venv/ready ## draw who imports whom in tasks/ into CONTRIBUTING.md
+	$(VENV)/python tests/house.py
 
 clean: ## remove the environment and what was built
 	rm -rf .venv build

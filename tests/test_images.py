@@ -125,6 +125,20 @@ def test_hadolint_finds_nothing(name: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_the_dockerfiles_differ_in_the_components_name_and_in_scikit_learn_alone() -> None:
+    texts = {
+        name: (PROJECT / f"components/{name}/Dockerfile").read_text("utf-8").replace(name, "NAME") for name in STEPS
+    }
+    learning = re.compile(r"COPY components/shared/learning.txt /build/\n(.+\n){3}")
+    assert len({learning.sub("", text) for text in texts.values()}) == 1
+    with_it = {name for name, text in texts.items() if learning.search(text)}
+    assert with_it == {
+        path.parent.name
+        for path in PROJECT.glob("components/*/requirements.in")
+        if "learning.in" in path.read_text("utf-8")
+    }
+
+
 def test_what_the_steps_install_is_what_they_or_the_shared_code_import() -> None:
     modules = {
         "scikit-learn": "sklearn",
