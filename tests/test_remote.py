@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from conftest import needs_engine
-from kfp_server import Kfp, now, task
+from kfp_server import Kfp, now, recorded, task
 from test_docker import DockerProject
 from test_engine import SETTINGS, Project, wait_for
 from test_images import needs_registry
@@ -343,6 +343,12 @@ import json, sys
 arguments = sys.argv[1:]
 if arguments[:2] == ["config", "get-contexts"]:
     print("kind-flow")
+elif "scheduledworkflows.kubeflow.org" in arguments and "get" in arguments:
+    print(open({folder!r} + "/swf.json").read())
+elif "delete" in arguments:
+    open({folder!r} + "/deleted", "a").write(arguments[arguments.index("delete") + 2] + "\\n")
+elif "nodes" in arguments:
+    print(json.dumps(dict(items=[dict(status=dict(allocatable=dict(cpu="2", memory="4Gi")))])))
 elif "pods" in arguments:
     assert arguments[arguments.index("-l") + 1].startswith("pipeline/runid=")
     assert arguments[:4] == ["--context", "kind-flow", "--namespace", "kubeflow"]
@@ -353,19 +359,22 @@ elif "logs" in arguments:
 
 
 @pytest.fixture
-def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], None]:
+def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A kubectl that knows the kind cluster, and one pod of the step `adding` with the status that is given."""
     pods = tmp_path / "pods.json"
     program = tmp_path / "bin" / "kubectl"
     program.parent.mkdir()
-    program.write_text(KUBECTL.format(python=sys.executable, pods=str(pods)), encoding="utf-8")
+    program.write_text(KUBECTL.format(python=sys.executable, pods=str(pods), folder=str(tmp_path)), encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", os.pathsep.join([str(program.parent), os.environ["PATH"]]))
 
-    def pod(status: dict[str, Any]) -> None:
-        notes = {"workflows.argoproj.io/node-name": "flow-x1.root.adding.executor"}
+    def pod(status: dict[str, Any], memory: str = "1Gi") -> None:
+        notes = {"workflows.argoproj.io/node-name": "flow-x1(0).root(0).adding(0).executor(0)"}
+        spec = {"containers": [{"name": "main", "resources": {"requests": {"cpu": "500m", "memory": memory}}}]}
         metadata = {"name": "flow-x1-system-container-impl-1", "annotations": notes}
-        pods.write_text(json.dumps({"items": [{"metadata": metadata, "status": status}]}), encoding="utf-8")
+        pods.write_text(
+            json.dumps({"items": [{"metadata": metadata, "spec": spec, "status": status}]}), encoding="utf-8"
+        )
 
     pod({})
     return pod
@@ -386,10 +395,10 @@ STUCK: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("kind", STUCK)
 def test_a_step_that_cannot_start_ends_the_watch(
-    kfp: Kfp, project: Project, kubectl: Callable[[dict[str, Any]], None], kind: str
+    kfp: Kfp, project: Project, kubectl: Callable[..., None], kind: str
 ) -> None:
     status, words = STUCK[kind]
-    kubectl(status)
+    kubectl(status, "8Gi")
     kfp.script = [[task("adding", "RUNNING")]] * 10_000
     start = time.monotonic()
     said = project.inv("run", "--on", "cluster", code=1).stderr
@@ -398,9 +407,28 @@ def test_a_step_that_cannot_start_ends_the_watch(
     assert "inv runs.watch" in said
 
 
-def test_the_log_of_a_failed_step_is_fetched(
-    kfp: Kfp, project: Project, kubectl: Callable[[dict[str, Any]], None]
+def test_a_step_that_waits_for_others_to_end_is_waited_for(
+    kfp: Kfp, project: Project, kubectl: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("KF_TEMPLATE_LOOK_SECONDS", "0")
+    kubectl(STUCK["a pod that fits on no node"][0])
+    kfp.script = [[task("adding", "PENDING")]] * 20 + [[task("adding", "SUCCEEDED", 7)]]
+    said = project.inv("run", "--on", "cluster").stdout
+    assert said.count("waits for a node: 0/1 nodes are available: 1 Insufficient memory.") == 1
+    assert project.runs()[0]["status"] == "succeeded"
+
+
+def test_a_step_that_waits_too_long_ends_the_watch(
+    kfp: Kfp, project: Project, kubectl: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KF_TEMPLATE_LOOK_SECONDS", "0")
+    monkeypatch.setenv("KF_TEMPLATE_PATIENCE_SECONDS", "1")
+    kubectl(STUCK["a pod that fits on no node"][0])
+    kfp.script = [[task("adding", "PENDING")]] * 10_000
+    assert "adding cannot start: no node takes it: 0/1" in project.inv("run", "--on", "cluster", code=1).stderr
+
+
+def test_the_log_of_a_failed_step_is_fetched(kfp: Kfp, project: Project, kubectl: Callable[..., None]) -> None:
     script(kfp, fails=True)
     said = project.inv("run", "--on", "cluster", code=1).stderr
     assert "adding: error: too few rows" in said
@@ -427,8 +455,8 @@ def test_recurring_runs_are_made_equal_to_the_settings(kfp: Kfp, project: Projec
     assert often["trigger"] == {"periodic_schedule": {"interval_second": 21600}}
     assert nightly["no_catchup"] is True and nightly["max_concurrency"] == 1
     assert nightly["runtime_config"]["parameters"] == {"n": 5}
-    newest = kfp.versions[0]["pipeline_version_id"]
-    assert nightly["pipeline_version_reference"]["pipeline_version_id"] == newest
+    assert nightly["pipeline_version_reference"] == {"pipeline_id": kfp.versions[0]["pipeline_id"]}
+    assert len(nightly["description"]) < 64
     before = json.dumps(kfp.recurring)
     assert project.inv("schedule").stdout.count("up to date") == 2
     assert json.dumps(kfp.recurring) == before
@@ -441,8 +469,7 @@ def test_recurring_runs_are_made_equal_to_the_settings(kfp: Kfp, project: Projec
     found = {each["display_name"]: each for each in kfp.recurring}
     assert set(found) == {"theirs", "flow--nightly"}
     assert found["flow--nightly"]["status"] == "DISABLED"
-    newest = kfp.versions[0]["pipeline_version_id"]
-    assert found["flow--nightly"]["pipeline_version_reference"]["pipeline_version_id"] == newest
+    assert found["flow--nightly"]["pipeline_version_reference"] == {"pipeline_id": kfp.versions[0]["pipeline_id"]}
 
 
 def test_a_schedule_reads_its_source_anew_each_time(kfp: Kfp, project: Project) -> None:
@@ -453,6 +480,78 @@ def test_a_schedule_reads_its_source_anew_each_time(kfp: Kfp, project: Project) 
     project.inv("deploy")
     project.inv("schedule")
     assert kfp.recurring[0]["runtime_config"]["parameters"] == {"source_fingerprint": "[[CurrentTime]]"}
+
+
+def test_a_recorded_recurring_run_is_replaced_by_one_that_names_the_pipeline_alone(kfp: Kfp, project: Project) -> None:
+    """With a version, the time is not filled in: so were those of earlier releases, and of the recordings."""
+    project.inv("deploy")
+    for each in recorded("recurring")["recurringRuns"]:
+        kfp.recurring.append({**each, "display_name": each["display_name"].replace("my-kfp-project", "flow")})
+    set_up(project, kfp, "schedules: {nightly: {cron: '0 3 * * *', parameters: {n: 5}}}\n")
+    said = project.inv("schedule").stdout
+    assert re.search(r"nightly +replace", said) and re.search(r"often +delete", said)
+    (nightly,) = kfp.recurring
+    assert "pipeline_version_id" not in nightly["pipeline_version_reference"]
+    assert set(nightly) - {"recurring_run_id", "status"} <= set(recorded("recurring")["recurringRuns"][0])
+
+
+def test_a_schedule_that_changes_leaves_the_run_that_is_under_way(kfp: Kfp, project: Project) -> None:
+    project.inv("deploy")
+    set_up(project, kfp, "schedules: {nightly: {cron: '0 3 * * *', parameters: {n: 5}}}\n")
+    project.inv("schedule")
+    old = kfp.recurring[0]["recurring_run_id"]
+    run = {"run_id": "1", "display_name": "x", "recurring_run_id": old, "state": "RUNNING", "created_at": now()}
+    kfp.runs.append(run)
+    set_up(project, kfp, "schedules: {nightly: {cron: '0 4 * * *', parameters: {n: 5}}}\n")
+    said = project.inv("schedule").stdout
+    assert "disabled: a run of the old one is under way; inv schedule deletes it afterwards" in said
+    assert {each["recurring_run_id"]: each["status"] for each in kfp.recurring}[old] == "DISABLED"
+    assert len(kfp.recurring) == 2 and "workflow_is_gone" not in run
+    assert "up to date" in project.inv("schedule").stdout and len(kfp.recurring) == 2
+    run["state"] = "SUCCEEDED"
+    assert "up to date" in project.inv("schedule").stdout
+    assert [each["recurring_run_id"] == old for each in kfp.recurring] == [False]
+
+
+def test_a_schedule_that_the_server_refuses_leaves_nothing_in_the_cluster(
+    kfp: Kfp, project: Project, kubectl: Callable[..., None], tmp_path: Path
+) -> None:
+    project.inv("deploy")
+    pipeline = kfp.versions[0]["pipeline_id"]
+    orphan = {"metadata": {"name": "flow--nightly-x", "uid": "unlisted"}, "spec": {"pipelineId": pipeline}}
+    theirs = {"metadata": {"name": "theirs", "uid": "other"}, "spec": {"pipelineId": "theirs"}}
+    (tmp_path / "swf.json").write_text(json.dumps({"items": [orphan, theirs]}), encoding="utf-8")
+    kfp.faults["POST .*/recurringruns$"] = 500
+    set_up(project, kfp, "schedules: {nightly: {cron: '0 3 * * *'}}\n")
+    result = project.inv("schedule", code=1)
+    assert "flow--nightly-x   delete: it runs in the cluster, and the server does not list it" in result.stdout
+    assert "failed (500)" in result.stderr
+    assert (tmp_path / "deleted").read_text(encoding="utf-8") == "flow--nightly-x\n"
+
+
+LIMITS: dict[str, tuple[list[str], str]] = {
+    "an emoji": (["-p", "word=🐧"], "the parameter word: Kubeflow Pipelines' database takes no letters such as '🐧'"),
+    "an emoji in the name": (["--name", "🐧"], "--name: Kubeflow Pipelines' database takes no letters such as '🐧'"),
+    "a long name": (["--name", "n" * 256], "--name has 256 bytes, and Kubeflow Pipelines keeps 255: make it shorter"),
+    "a long experiment": (["--experiment", "e" * 129], "has 129 bytes, and Kubeflow Pipelines keeps 128"),
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_what_the_database_cannot_keep_is_said_and_no_run_is_started(kfp: Kfp, project: Project, limit: str) -> None:
+    pipeline = (project.root / "pipeline.py").read_text(encoding="utf-8")
+    project.write("pipeline.py", pipeline.replace("n: int = 3", 'n: int = 3, word: str = ""'))
+    arguments, words = LIMITS[limit]
+    assert words in project.inv("run", "--on", "cluster", *arguments, code=1).stderr
+    assert kfp.runs == [] and project.runs() == []
+
+
+def test_a_long_version_fits_into_its_column(kfp: Kfp, project: Project) -> None:
+    project.write("pyproject.toml", f'[project]\nname = "flow"\nversion = "1.{"2" * 200}"\n')
+    project.inv("deploy")
+    project.write("pipeline.py", (project.root / "pipeline.py").read_text(encoding="utf-8").replace("100", "101"))
+    project.inv("deploy")
+    assert all(len(version["display_name"]) <= 127 for version in kfp.versions) and len(kfp.versions) == 2
 
 
 WRONG = {

@@ -28,9 +28,14 @@ class Kubectl:
 
     @classmethod
     def of(cls, config: Settings, run: Run) -> "Kubectl | None":
-        """For this project's cluster on kind or AKS, or what KFP_KUBE_CONTEXT names: no other may be the run's."""
+        """For the cluster that a run is on."""
+        return cls.at(config, run.remote.get("host", ""), run.remote["run_id"])
+
+    @classmethod
+    def at(cls, config: Settings, host: str, run_id: str) -> "Kubectl | None":
+        """For this project's cluster on kind or AKS, or what KFP_KUBE_CONTEXT names: no other may be the host's."""
         own = [kind.context(config), f"{config.project}-aks"]
-        local = re.match(r"https?://(localhost|127\.0\.0\.1)\b", run.remote.get("host", ""))
+        local = re.match(r"https?://(localhost|127\.0\.0\.1)\b", host)
         wanted = [os.environ["KFP_KUBE_CONTEXT"]] if os.environ.get("KFP_KUBE_CONTEXT") else own if local else []
         try:
             known = subprocess.run(["kubectl", "config", "get-contexts", "-o", "name"], capture_output=True, text=True)
@@ -39,7 +44,7 @@ class Kubectl:
         context = next((each for each in wanted if each in known.stdout.split()), None)
         if context is None:
             return None
-        return cls(context, config.kfp_namespace or "kubeflow", run.remote["run_id"])
+        return cls(context, config.kfp_namespace or "kubeflow", run_id)
 
     def _ask(self, *arguments: str) -> str:
         command = [*self._command, *arguments]
@@ -51,7 +56,8 @@ class Kubectl:
             return ""
         return result.stdout if result.returncode == 0 else ""
 
-    def _items(self, what: str, *options: str) -> list[dict[str, Any]]:
+    def items(self, what: str, *options: str) -> list[dict[str, Any]]:
+        """The things of a kind; none where they cannot be listed."""
         try:
             found = json.loads(self._ask("get", what, *options, "-o", "json") or "{}")
         except ValueError:
@@ -59,12 +65,15 @@ class Kubectl:
         items: list[dict[str, Any]] = found.get("items", [])
         return items
 
+    def delete(self, what: str, name: str) -> None:
+        self._ask("delete", what, name, "--ignore-not-found")
+
     def _pods(self) -> list[dict[str, Any]]:
-        return self._items("pods", "-l", f"pipeline/runid={self._run_id}")
+        return self.items("pods", "-l", f"pipeline/runid={self._run_id}")
 
     def workflow(self) -> dict[str, Any]:
         """The run's Argo workflow, for as long as it is there; empty where it is not."""
-        found = self._items("workflows.argoproj.io", "-l", f"pipeline/runid={self._run_id}")
+        found = self.items("workflows.argoproj.io", "-l", f"pipeline/runid={self._run_id}")
         return found[0] if found else {}
 
     @staticmethod
@@ -104,7 +113,7 @@ class Kubectl:
         if re.search(r"(node affinity/selector|untolerated taint)", message) and "Insufficient" not in message:
             return not self._autoscaled()
         wanted = _requests(pod)
-        nodes = self._items("nodes")
+        nodes = self.items("nodes")
         free = [node.get("status", {}).get("allocatable", {}) for node in nodes]
         if not free or self._autoscaled():
             return False

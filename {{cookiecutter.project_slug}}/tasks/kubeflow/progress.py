@@ -131,7 +131,7 @@ def _why_skipped(node: Node, group: str = "") -> str:
 def _status(step: Step, task: Task) -> None:
     """What a task is at: its driver comes first, then its container, where it is not served from the cache."""
     step.cached = task.cached and PHASES.get(task.node.phase if task.node else "", "") == "succeeded"
-    step.reason = None
+    before, step.reason = step.reason, None
     whole = PHASES.get(task.node.phase, "waiting") if task.node else ""
     driver = PHASES.get(task.driver.phase, "waiting") if task.driver else ""
     if driver == "failed":
@@ -147,6 +147,8 @@ def _status(step: Step, task: Task) -> None:
         step.status = "pending" if pod in ("", "pending") else "running"
     else:
         step.status = whole
+    if step.status == "pending":
+        step.reason = before  # what it waits for, where kubectl tells
     if step.status == "failed" and not step.reason:
         failed = task.executor or task.node
         step.reason = _failure(failed.message if failed else "")

@@ -12,6 +12,7 @@ from ..project.settings import Settings
 from ..runs import Run, Step
 from .connect import Api
 from .experiments import experiment as experiment_id
+from .limits import check_run
 from .refusals import spoken
 from .versions import Version, images_of
 
@@ -38,14 +39,12 @@ def start(
     """Start a run of a deployed version, and make its record."""
     from kfp_server_api import V2beta1PipelineVersionReference, V2beta1Run, V2beta1RuntimeConfig
 
-    what: dict[str, Any] = {}
+    check_run(parameters, name)
     if cache:
-        reference = V2beta1PipelineVersionReference(
-            pipeline_id=version.pipeline_id, pipeline_version_id=version.version_id
-        )
-        what["pipeline_version_reference"] = reference
+        reference = {"pipeline_id": version.pipeline_id, "pipeline_version_id": version.version_id}
+        what = {"pipeline_version_reference": V2beta1PipelineVersionReference(**reference)}
     else:  # KFP takes the cache's switch from the pipeline alone, so the run brings its own
-        what["pipeline_spec"] = _without_cache(spec, platform)
+        what = {"pipeline_spec": _without_cache(spec, platform)}
     nodes = graph.nodes_of(spec)
     run = runs.create(
         pipeline=config.project,

@@ -46,7 +46,7 @@ def watch(api: Api, run: Run, config: Settings, say: Say) -> None:
 def _followed(api: Api, run: Run, kubectl: Kubectl | None, say: Say, back: str) -> Workflow | None:
     """Ask until the run is over; its workflow as it was then."""
     silent_since: float | None = None
-    looked, seen = 0.0, ""
+    looked, seen, told = 0.0, "", dict[str, str]()
     workflow: Workflow | None = None
     while True:
         try:
@@ -72,7 +72,7 @@ def _followed(api: Api, run: Run, kubectl: Kubectl | None, say: Say, back: str) 
             return workflow
         if kubectl and time.monotonic() - looked > LOOK:
             looked = time.monotonic()
-            _look(run, kubectl, back)
+            _look(run, kubectl, told, back)
         time.sleep(POLL)
 
 
@@ -82,12 +82,13 @@ def _states(found: Any) -> str:
     return repr([str(found.state), *sorted((str(each.task_id), str(each.state)) for each in details)])
 
 
-def _look(run: Run, kubectl: Kubectl, back: str) -> None:
+def _look(run: Run, kubectl: Kubectl, told: dict[str, str], back: str) -> None:
     """Say of what a step waits; where it will wait in vain, end with that."""
     waits, problem = kubectl.trouble()
     for step in run.steps:
-        if step.name in waits and step.reason != waits[step.name]:
-            step.reason = waits[step.name]
-            plain(f"  {step.name:<14}  {step.reason}")
+        if (reason := waits.get(step.name)) and reason != told.get(step.name):
+            plain(f"  {step.name:<14}  {reason}")
+            told[step.name] = reason
+        step.reason = reason or step.reason
     if problem:
         raise fail(f"{problem}\nThe run itself waits for it; {back}\n{run.remote['url']}")

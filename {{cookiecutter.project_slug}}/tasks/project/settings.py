@@ -53,6 +53,7 @@ class Settings:
     kfp_namespace: str = ""
     kfp_version: str = "2.17.0"
     kfp_manifests: str = ""
+    kind_image: str = ""
     service_account: str = ""
     steps: dict[str, Any] = field(default_factory=dict)
     schedules: dict[str, Any] = field(default_factory=dict)
@@ -60,7 +61,9 @@ class Settings:
 
 
 # Settings that may be empty or left out, and those that hold settings of their own.
-OPTIONAL = {"image_mirror", "kfp_host", "kfp_namespace", "kfp_version", "kfp_manifests", "service_account"}
+OPTIONAL = {
+    *("image_mirror", "kfp_host", "kfp_namespace", "kfp_version", "kfp_manifests", "kind_image", "service_account"),
+}
 
 
 SECTIONS = {"parameters", "steps", "schedules", "aks"}
