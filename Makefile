@@ -33,7 +33,7 @@ lock: .venv/ready ## renew requirements.txt, with the project's own versions whe
 	  --universal --python-version 3.11 --generate-hashes --upgrade --quiet --no-header --output-file requirements.txt
 
 picture: .venv/ready ## draw who imports whom in tasks/ into CONTRIBUTING.md
-	$(VENV)/python tests/house.py
+	$(VENV)/python tests/helpers/house.py
 
 clean: ## remove the environment and what was built
 	rm -rf .venv build

@@ -1,37 +1,20 @@
-"""What the template's tests share: `bake`, which generates a project without touching the home folder."""
+"""What all tests share: baking without touching the home folder, and projects."""
 
 import os
-import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 from cookiecutter.main import cookiecutter
 
+pytest.register_assert_rewrite("helpers", "stand_ins")  # before they are imported
+
+from helpers.flow import Project
+from helpers.inv import inv
+from helpers.template import TEMPLATE, Bake
+
 # Several tests run at a time, and threads that spin while they wait slow down all that runs beside them.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-TEMPLATE = Path(__file__).parent.parent
-Bake = Callable[..., Path]
-
-
-def docker(*arguments: str) -> str:
-    """What Docker's command line prints."""
-    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout.strip()
-
-
-def engine_is_missing() -> str:
-    """Why containers cannot be tested here; empty where they can."""
-    if not shutil.which("docker"):
-        return "docker is not installed"
-    if subprocess.run(["docker", "info"], capture_output=True).returncode:
-        return "no Docker engine answers"
-    return ""
-
-
-needs_engine = pytest.mark.skipif(bool(engine_is_missing()), reason=engine_is_missing() or "an engine answers")
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +49,16 @@ def bake(cookiecutter_config: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def default_project(bake: Bake) -> Path:
     """A project made with the defaults; a test that writes in it bakes its own."""
     return bake()
+
+
+@pytest.fixture(scope="module")
+def penguins(bake: Bake) -> Path:
+    """A project for the tests that change it or go wrong in it."""
+    project = bake()
+    inv(project, "run")
+    return project
+
+
+@pytest.fixture
+def flow(tmp_path: Path) -> Project:
+    return Project(tmp_path / "flöw with spaces")

@@ -15,10 +15,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
-from . import graph, runs
+from . import graph
 from .files import ROOT, write
 from .graph import Box, Layout
-from .runs import Run, Step
+from .runs import loops, record
+from .runs.comparison import comparison
+from .runs.metrics import Line, number, whole_metrics
+from .runs.record import Run, Step
 
 STYLE = Path(__file__).with_name("report.css")
 STEP_STYLE = ROOT / "components" / "shared" / "style.css"
@@ -95,7 +98,7 @@ def table(title: str, header: list[str], rows: list[list[str]]) -> str:
     return wide(title, f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines[:fit])}</tbody></table>") + rest
 
 
-def starred(title: str, header: Iterable[str], lines: list[runs.Line]) -> str:
+def starred(title: str, header: Iterable[str], lines: list[Line]) -> str:
     """A table with the best of each metric marked; the header is HTML already."""
     rows = [
         [
@@ -145,11 +148,11 @@ def code(value: object, most: int = 1000) -> str:
 
 def report(run: Run) -> list[str]:
     url = str(run.remote.get("url", ""))
-    given = runs.iterations(run.steps)
+    given = loops.iterations(run.steps)
     rows = [
         [
             logged(run, step, number),
-            mark(runs.state(step)),
+            mark(record.state(step)),
             seconds(step),
             escape(step.reason or given.get(step.name, "")),
         ]
@@ -173,7 +176,7 @@ def report(run: Run) -> list[str]:
     return [
         f"<h1>{escape(run.pipeline)}</h1>",
         f"<p>Run {escape(run.id)}: <strong>{mark(run.status)}</strong> in {run.seconds:,.1f} s "
-        f"on {escape(run.engine)}, started {escape(runs.local_time(run.started))}.</p>",
+        f"on {escape(run.engine)}, started {escape(record.local_time(run.started))}.</p>",
         f'<p class="reason">{escape(run.reason)}</p>' if run.reason else "",
         f'<p><a href="{escape(url)}">In the Kubeflow Pipelines UI</a></p>' if re.match("https?://", url) else "",
         f'<nav aria-label="Sections">{listed}</nav>',
@@ -183,9 +186,9 @@ def report(run: Run) -> list[str]:
 
 def metrics(run: Run) -> str:
     """The metrics, and a table for each task in a loop, the best of each metric marked."""
-    rows = [[escape(name), escape(runs.number(value))] for name, value in runs.whole_metrics(run).items()]
+    rows = [[escape(name), escape(number(value))] for name, value in whole_metrics(run).items()]
     parts, left = [table("Metrics", ["Metric", "Value"], rows)] if rows else [], ROOM["loops"]
-    for header, lines in runs.sweeps(run):
+    for header, lines in loops.sweeps(run):
         found = starred(header[0], map(escape, header), lines)
         left -= len(found.encode())
         if left < 0:
@@ -218,7 +221,7 @@ def artifacts(run: Run) -> str:
     for step in run.steps:
         for way, values in (("in", step.inputs), ("out", step.outputs)):
             for name, value in values.items():
-                if not runs.is_artifact(value):
+                if not record.is_artifact(value):
                     continue
                 metadata, uri = value.get("metadata") or {}, str(value["uri"])
                 counted = [metadata.get(key) for key in ("rows", "columns")]
@@ -245,13 +248,13 @@ def _size(path: Path) -> int:
 
 def logs(run: Run) -> str:
     """The last lines of each log, folded but for those of failed steps, which have the most room."""
-    found = [(number, step) for number, step in enumerate(run.steps) if _size(run.log(step.name))]
+    found = [(at, step) for at, step in enumerate(run.steps) if _size(run.log(step.name))]
     found.sort(key=lambda each: each[1].status != "failed")
     left, parts = ROOM["logs"], {}
-    for place, (number, step) in enumerate(found[:LISTED]):
+    for place, (at, step) in enumerate(found[:LISTED]):
         room = left // 2 if step.status == "failed" else left // (len(found) - place)
         path = run.log(step.name)
-        said = runs.tail(path, 201)
+        said = record.tail(path, 201)
         shown = _last("\n".join(said.splitlines()[-200:]), room)
         left -= len(escape(shown, len(shown)).encode())
         cut = len(shown) < len(said) or _size(path) > 64 * 1024
@@ -259,9 +262,9 @@ def logs(run: Run) -> str:
         content = wide(f"Log of {step.name}", f"<pre>{escape(shown, len(shown))}</pre>", "log")
         summary = f"<summary><bdi>{escape(step.name)}</bdi></summary>"
         opened = " open" if step.status == "failed" else ""
-        parts[number] = f'<details{opened}>{summary}<div id="log-{number}">{whole}{content}</div></details>'
+        parts[at] = f'<details{opened}>{summary}<div id="log-{at}">{whole}{content}</div></details>'
     rest = f"<p>{len(found) - LISTED} more are in logs/.</p>" if len(found) > LISTED else ""
-    return "".join(parts[number] for number in sorted(parts)) + rest
+    return "".join(parts[at] for at in sorted(parts)) + rest
 
 
 def _last(text: str, room: int) -> str:
@@ -434,7 +437,7 @@ def _status(run: Run, names: list[str], inside: list[str]) -> tuple[str, str]:
             own.append(step)
     if not own:
         return "skipped" if run.status in ("succeeded", "failed", "stopped") else "waiting", ""
-    states = [runs.state(step) for step in own]
+    states = [record.state(step) for step in own]
     worst = next((each for each in ("failed", "stopped", "running") if each in states), states[0])
     of = f", {len(own)}x" if len(own) > len(names) else ""
     return worst, f"{sum(step.seconds for step in own):,.1f} s{of}" if any(step.started for step in own) else ""
@@ -442,19 +445,19 @@ def _status(run: Run, names: list[str], inside: list[str]) -> tuple[str, str]:
 
 def timeline(run: Run) -> str:
     """When each step ran, as bars on one scale."""
-    timed = [(step, runs.moment(step.started)) for step in run.steps if step.started]
+    timed = [(step, record.moment(step.started)) for step in run.steps if step.started]
     known = sorted(((step, start) for step, start in timed if start is not None), key=lambda each: each[1])
     shown, rest = known[:100], len(known) - 100
     if len(shown) < 2:
         return ""
-    first, given = shown[0][1], runs.iterations(run.steps)
+    first, given = shown[0][1], loops.iterations(run.steps)
     whole = max(max(start - first + step.seconds for step, start in shown), 0.1)
     rows = []
-    for number, (step, start) in enumerate(shown):
-        x, width, y = (start - first) / whole * 100, max(step.seconds / whole * 100, 0.4), number * 34
+    for at, (step, start) in enumerate(shown):
+        x, width, y = (start - first) / whole * 100, max(step.seconds / whole * 100, 0.4), at * 34
         name = f"{step.name.rsplit('/', 1)[-1]} {given.get(step.name, '')}".rstrip()
         rows.append(
-            f'<g class="{escape(runs.state(step))}"><title>{escape(step.name)}</title>'
+            f'<g class="{escape(record.state(step))}"><title>{escape(step.name)}</title>'
             f'<text x="0" y="{y + 12}">{_short(name, 40)}: {seconds(step)}</text>'
             f'<rect class="bar" x="{min(x, 99.6):.2f}%" y="{y + 17}" width="{width:.2f}%" height="9" rx="3"/></g>'
         )
@@ -470,7 +473,7 @@ def side_by_side(compared: list[Run], base: Path) -> list[str]:
     """What differs, what came of it with the best marked, and the steps' reports beside each other."""
     parts = [f"<h1>{escape(compared[0].pipeline)}: {len(compared)} runs</h1>"]
     names = [link(run.folder / "report.html", base, run.id) for run in compared]
-    for title, lines in runs.comparison(compared).items():
+    for title, lines in comparison(compared).items():
         parts += [f"<h2>{title.capitalize()}</h2>", starred(title.capitalize(), ["Name", *names], lines)]
     beside: dict[str, list[str]] = {}
     room = [ROOM["reports"]]

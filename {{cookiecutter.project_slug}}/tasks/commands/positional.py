@@ -2,7 +2,7 @@
 
 invoke takes a fixed number of them (pyinvoke/invoke#760), and `inv step --help` runs a step called --help
 (pyinvoke/invoke#982). Neither can be had from outside of its parser: what a token is, one method of it decides. So this
-one method is replaced. `tests/test_positional.py` of the template says what to do when a release of invoke moves it.
+one method is replaced. `tests/commands/test_positional.py` of the template says what to do when it moves.
 """
 
 from typing import Any

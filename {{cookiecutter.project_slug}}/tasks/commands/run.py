@@ -1,5 +1,6 @@
 """`inv run` and `inv step`."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -8,13 +9,16 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from .. import runs
 from ..files import ROOT
 from ..project.compiling import compile_pipeline
 from ..project.components import component_of
-from ..project.parameters import default_values, parameter_values
+from ..project.parameters import default_values, fingerprints, parameter_values
 from ..project.settings import Settings, load_settings
 from ..project.task_settings import secret_variables
+from ..runs.listing import starred
+from ..runs.loops import sweeps
+from ..runs.metrics import number, whole_metrics
+from ..runs.record import Run, create, started_step
 from ..terminal import fail, say
 
 ENGINES = ("host", "docker", "cluster")
@@ -29,6 +33,7 @@ ENGINES = ("host", "docker", "cluster")
         "experiment": "on a cluster: the experiment; without, that of invoke.yaml",
         "name": "on a cluster: the run's name",
         "detach": "on a cluster: do not wait for the end",
+        "jobs": "on host and docker: how many steps run at a time; without, as many as there are cores",
     },
 )
 def run(
@@ -39,6 +44,7 @@ def run(
     experiment: str = "",
     name: str = "",
     detach: bool = False,
+    jobs: int = 0,
 ) -> None:
     """Run the pipeline."""
     check_engine(on)
@@ -49,13 +55,11 @@ def run(
     parameters = parameter_values(spec, param)
     if on == "cluster":
         _sources_anywhere(parameters)
-    from ..local import command_line, fingerprints
-
     fingerprints(parameters, param)
     if on != "cluster":
-        engine = _start(on, parameters, spec, config)
-        engine.pipeline(spec, cache)
-        finish(engine.run)
+        local = _local_run(on, parameters, spec, platform, config, jobs)
+        local.pipeline(cache)
+        _report(local.run)
         return
     from ..kubeflow.connect import connect
     from ..kubeflow.start import start
@@ -66,7 +70,7 @@ def run(
     version = upload(api, spec, platform, config, say)
     started = start(
         *(api, version, spec, platform, parameters, config, say),
-        command=command_line(["inv", *sys.argv[1:]]),
+        command=_command_line(),
         experiment=experiment or config.experiment,
         name=name,
         cache=cache,
@@ -101,15 +105,15 @@ def step(c: Context, name: str, run: str = "", on: str = "") -> None:
     if on:
         check_engine(on, ("host", "docker"))
     config = load_settings(c)
-    source, before = runs.started_step(name, run)
-    spec, _ = compile_pipeline(config)
-    from ..local import component_image, rerun_arguments
+    source, before = started_step(name, run)
+    spec, platform = compile_pipeline(config)
+    from ..engine.rerun import image_of, inputs_there
 
-    arguments = rerun_arguments(before)
-    own = component_of(component_image(spec, before.component)) or ""
-    engine = _start(on or source.engine, source.parameters, spec, config, own)
-    engine.step(spec, before, arguments)
-    finish(engine.run)
+    inputs_there(before)
+    own = component_of(image_of(spec, before.component)) or ""
+    local = _local_run(on or source.engine, source.parameters, spec, platform, config, only=own)
+    local.step(before)
+    _report(local.run)
 
 
 def check_engine(engine: str, known: Sequence[str] = ENGINES) -> None:
@@ -117,10 +121,15 @@ def check_engine(engine: str, known: Sequence[str] = ENGINES) -> None:
         raise fail(f"'{engine}' cannot be meant here; there are: {', '.join(known)}.")
 
 
-def _start(engine: str, parameters: dict[str, Any], spec: Any, config: Settings, only: str = "") -> Any:
+def _local_run(
+    engine: str, parameters: dict[str, Any], spec: Any, platform: Any, config: Settings, jobs: int = 0, only: str = ""
+) -> Any:
     """A run on an engine that has all it needs: of the whole pipeline, or of the one component `only`."""
-    from ..local import Engine, command_line
+    from ..engine.run import LocalRun
+    from ..engine.support import unsupported
 
+    if reasons := unsupported(spec, platform):
+        raise fail("this pipeline runs on a cluster alone: " + "; ".join(reasons))
     used = [spec.deployment_spec["executors"][label] for label in spec.deployment_spec["executors"]]
     images = [executor["container"]["image"] for executor in used if "container" in executor]
     images = [image for image in dict.fromkeys(images) if not only or component_of(image) == only]
@@ -130,25 +139,39 @@ def _start(engine: str, parameters: dict[str, Any], spec: Any, config: Settings,
         from ..images.push import ensure
 
         ensure(images, config, say)
-    run = runs.create(
+    run = create(
         pipeline=config.project,
         engine=engine,
         parameters=parameters,
         images={name: image for image in images if (name := component_of(image))},
         template_version=config.template_version,
-        command=command_line(["inv", *sys.argv[1:]]),
+        command=_command_line(),
         defaults={name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")},
     )
     say(f"run {run.id} on {engine}")
-    return Engine(run, secret_variables(config))
+    return LocalRun(run, spec, platform, secret_variables(config), jobs)
 
 
-def finish(run: runs.Run) -> None:
+def _command_line() -> str:
+    """This very call, as somebody would type it again."""
+    parts = ["inv", *sys.argv[1:]]
+    return " ".join(parts) if sys.platform == "win32" else shlex.join(parts)
+
+
+def _report(run: Run) -> None:
+    """Write the page of a run, and say how it ended."""
+    from ..report import write_report
+
+    write_report(run)
+    finish(run)
+
+
+def finish(run: Run) -> None:
     """Say how a run ended; a failed one ends the command with exit code 1, a stopped one with 130."""
-    for name, value in runs.whole_metrics(run).items():
-        say(f"  {name} {runs.number(value)}")
-    for header, lines in runs.sweeps(run):
-        say(runs.starred([f"  {header[0]}", *header[1:]], lines))
+    for name, value in whole_metrics(run).items():
+        say(f"  {name} {number(value)}")
+    for header, lines in sweeps(run):
+        say(starred([f"  {header[0]}", *header[1:]], lines))
     cached = sum(step.cached for step in run.steps)
     if cached and cached == len(run.steps):
         say("nothing changed: every step was served from the cache (inv run --no-cache runs them all)")

@@ -6,9 +6,12 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from .. import runs
 from ..files import ROOT
 from ..project.settings import load_settings
+from ..runs.listing import compared_text, details
+from ..runs.listing import listing as table_of_runs
+from ..runs.metrics import sorted_by
+from ..runs.record import Run, find, newest_first, state, step_of, summary
 from ..terminal import fail, say
 from .run import check_engine, finish
 
@@ -27,15 +30,15 @@ def listing(c: Context, json: bool = False, on: str = "", sort: str = "") -> Non
     if on:
         check_engine(on)
     _refresh(c, on == "cluster")
-    found = [run for run in runs.newest_first() if on in ("", run.engine)]
+    found = [run for run in newest_first() if on in ("", run.engine)]
     if sort:
-        found = runs.sorted_by(found, sort)
+        found = sorted_by(found, sort)
     if json:
         import json as codec
 
-        say(codec.dumps([runs.summary(run) for run in found], indent=2, ensure_ascii=False))
+        say(codec.dumps([summary(run) for run in found], indent=2, ensure_ascii=False))
     elif found:
-        say(runs.listing(found, sort))
+        say(table_of_runs(found, sort))
     else:
         say("no runs yet; start one with: inv run")
 
@@ -44,17 +47,17 @@ def listing(c: Context, json: bool = False, on: str = "", sort: str = "") -> Non
 def show(c: Context, id: str) -> None:
     """Show one run: steps, parameters, metrics, outputs."""
     _refresh(c)
-    say(runs.details(_whole(c, _run(id))))
+    say(details(_whole(c, _run(id))))
 
 
 @task(positional=["id", "steps"], iterable=["steps"], help={"id": "a run's id, or latest", "steps": "only these steps"})
 def logs(c: Context, id: str, steps: list[str]) -> None:
     """Print the logs of a run's steps."""
     run = _whole(c, _run(id))
-    chosen = [runs.step_of(run, name) for name in steps] or run.steps
+    chosen = [step_of(run, name) for name in steps] or run.steps
     for step in chosen:
         if len(chosen) > 1:
-            say(f"== {step.name} ({runs.state(step)})")
+            say(f"== {step.name} ({state(step)})")
         path = run.log(step.name)
         if path.exists():
             with path.open(encoding="utf-8", errors="replace") as lines:
@@ -83,7 +86,7 @@ def compare(c: Context, id: str, others: list[str]) -> None:
     from ..report import write_comparison
 
     compared = [_whole(c, each) for each in compared]
-    say(runs.compared_text(compared))
+    say(compared_text(compared))
     say(f"page: {write_comparison(compared).relative_to(ROOT)}")
 
 
@@ -119,7 +122,7 @@ def watch(c: Context, id: str) -> None:
 
 def _refresh(c: Context, everything: bool = False) -> None:
     """Ask the server how runs on a cluster got on, where there are some; without it, they stay as they were."""
-    if not everything and not any(run.remote and run.status == "running" for run in runs.newest_first()):
+    if not everything and not any(run.remote and run.status == "running" for run in newest_first()):
         return
     from ..kubeflow.server_runs import refresh
 
@@ -131,11 +134,11 @@ def _refresh(c: Context, everything: bool = False) -> None:
         print(f"runs on the cluster are shown as they were: {error.message}", file=sys.stderr)
 
 
-def _run(wanted: str) -> runs.Run:
-    return runs.find(None if wanted == "latest" else wanted)
+def _run(wanted: str) -> Run:
+    return find(None if wanted == "latest" else wanted)
 
 
-def _whole(c: Context, run: runs.Run) -> runs.Run:
+def _whole(c: Context, run: Run) -> Run:
     """A run with its logs and reports here, those of a run on a cluster too, where its server answers."""
     if run.remote and run.status != "running" and run.remote.get("kept") != "all":
         from ..kubeflow.server_runs import complete

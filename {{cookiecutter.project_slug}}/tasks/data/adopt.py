@@ -69,7 +69,7 @@ def _placed(source: str) -> str:
 
 def _gather(source: str, table: Path) -> None:
     """Copy a source to Parquet with the gathering step's own program. Raises `Exit` with its message."""
-    from ..local import host_process
+    from ..engine.host import host_process
 
     outputs = {"outputFile": str(table.with_name("executor_output.json"))}
     command = ["python", "-m", "gather", "--source", source, "--table", str(table)]

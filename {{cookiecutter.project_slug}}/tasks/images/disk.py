@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import runs
 from ..project.components import component_names, image_reference
 from ..project.settings import Settings
+from ..runs.record import RUNS, load, newest_first
 from .engine import LABEL, connect
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ def usage(config: Settings) -> list[tuple[str, int, int, str]]:
     size = layers(client, current)
     left = leftovers(client, config)
     cache = build_cache(client)
-    found = runs.newest_first()
+    found = newest_first()
     return [
         ("images", len(current), size, "of today's content; a layer that several have is counted once"),
         ("old images", len(old), layers(client, current + old) - size, "of other content; what they have alone"),
         ("containers", len(left), sum(entry["SizeRw"] for entry in left), "left behind by runs that were killed"),
         ("build cache", len(cache), sizes(cache), "besides the images; projects of this template share it"),
-        ("runs", len(found), folder_size(runs.RUNS), "records, artifacts and logs of local runs"),
+        ("runs", len(found), folder_size(RUNS), "records, artifacts and logs of local runs"),
     ]
 
 
@@ -57,7 +57,7 @@ def leftovers(client: "DockerClient", config: Settings) -> list[dict[str, Any]]:
     found = []
     for entry in client.api.containers(all=True, size=True, filters=filters):
         folder = Path(entry["Labels"].get(f"{LABEL}.run", ""))
-        run = runs.load(folder) if folder.parent == runs.RUNS else None
+        run = load(folder) if folder.parent == RUNS else None
         if not folder.exists() or (run and run.status != "running"):
             found.append({"SizeRw": 0, **entry})
     return found

@@ -5,7 +5,7 @@ import subprocess
 import tomllib
 
 from ..files import ROOT
-from ..runs import code_version
+from ..runs.record import code_version
 
 
 def origin() -> dict[str, str]:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .. import runs
 from ..project.settings import Settings
+from ..runs.record import Run, newest_first
 from .disk import build_cache, folder_size, layers, leftovers, own_images, sizes
 from .engine import connect
 
@@ -64,9 +64,9 @@ def freeable(config: Settings, keep_runs: int | None, everything: bool) -> list[
     return found
 
 
-def old_runs(keep: int) -> list[runs.Run]:
+def old_runs(keep: int) -> list[Run]:
     """The runs that are over and not among the `keep` newest, but for those whose artifacts a kept one was served."""
-    found = runs.newest_first()
+    found = newest_first()
     kept = found[:keep]
     used = {
         part

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import ROOT, write
-from ..runs import Run, Step
+from ..runs.record import Run, Step
 from .connect import Api, fetched
 
 # The kinds of artifacts that are fetched, and the bytes that are taken of each at most.

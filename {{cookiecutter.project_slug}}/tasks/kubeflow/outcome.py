@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from .. import runs
 from ..files import write
-from ..runs import Run, Step
+from ..runs.metrics import metrics
+from ..runs.record import Run, Step, tail
 from .connect import Api
 from .contents import (
     LOG,
@@ -31,7 +31,7 @@ def conclude(api: Api, run: Run, workflow: Workflow | None, kubectl: Kubectl | N
     """
     end = _End(api, run, workflow, kubectl)
     end.problems += keep_artifacts(api, run, METRICS | REPORTS if everything else METRICS)
-    run.metrics = runs.metrics(run.steps)
+    run.metrics = metrics(run.steps)
     for step in run.steps:
         if step.status == "failed":
             end.keep_log(step)
@@ -81,7 +81,7 @@ class _End:
         if task and task.driver and task.driver.phase in FAILED:
             words = self._drivers_words(task.driver) or task.driver.message or "no reason given"
             step.reason = f"its driver failed, before the step itself: {words}"
-        elif words := last_words(runs.tail(self.run.log(step.name), 200)):
+        elif words := last_words(tail(self.run.log(step.name), 200)):
             step.reason = words
 
     def reason(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..clusters import kind
 from ..project.settings import Settings
-from ..runs import Run
+from ..runs.record import Run
 from .contents import own_words
 from .workflow import step_of_node
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from .. import runs
 from ..project.components import component_of
-from ..runs import Run, Step
+from ..runs.metrics import metrics
+from ..runs.record import Run, Step, is_artifact, newest_first, state
 from .values import Reader, Values
 from .workflow import Node, Task, Workflow
 
@@ -41,14 +41,14 @@ def update(run: Run, found: Any, workflow: Workflow | None, say: Say | None = No
 
     Without its workflow, which a server may not give, the tasks of loops and what they were given are not known.
     """
-    before = {step.name: runs.state(step) for step in run.steps}
+    before = {step.name: state(step) for step in run.steps}
     details = (found.run_details.task_details if found.run_details else None) or []
     if workflow:
         _steps_of_workflow(run, workflow, details)
     else:
         _steps_of_details(run, details)
-    state = STATES.get(str(found.state), "running")
-    run.status = state if state in OVER else "running"
+    now = STATES.get(str(found.state), "running")
+    run.status = now if now in OVER else "running"
     if found.error and found.error.message:
         run.reason = _line(found.error.message)
     if moment := _real(found.finished_at):
@@ -57,9 +57,9 @@ def update(run: Run, found: Any, workflow: Workflow | None, say: Say | None = No
         for step in run.steps:
             if step.status in ("waiting", "pending", "running"):
                 step.status = "skipped" if step.status != "running" else "stopped"
-    run.metrics = runs.metrics(run.steps)
+    run.metrics = metrics(run.steps)
     for step in run.steps if say else ():
-        after = runs.state(step)
+        after = state(step)
         if after != before.get(step.name, "waiting") and after not in ("waiting", "skipped") and say:
             took = f"{step.seconds:7.1f} s" if after in (*OVER, "cached") else ""
             say(f"  {step.name:<14}  {after:<9}{took}".rstrip())
@@ -209,7 +209,7 @@ def _outputs(run: Run, step: Step, values: Values, before: list[Step]) -> None:
 def _origin(run: Run, step: Step, image: str) -> Step | None:
     """The step of an earlier run on the same server that did the same, in whose place this one was served."""
     task = _task(step.name)
-    for other in runs.newest_first():
+    for other in newest_first():
         if (
             other.id == run.id
             or other.remote.get("host") != run.remote.get("host")
@@ -230,7 +230,7 @@ def _task(name: str) -> str:
 
 def _places(inputs: dict[str, Any]) -> dict[str, Any]:
     """Inputs as the cache tells them apart: parameters by value, artifacts by their place."""
-    return {name: value["uri"] if runs.is_artifact(value) else value for name, value in inputs.items()}
+    return {name: value["uri"] if is_artifact(value) else value for name, value in inputs.items()}
 
 
 # From the tasks that the API lists

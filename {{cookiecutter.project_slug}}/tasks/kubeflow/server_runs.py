@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 
-from .. import graph, runs
+from .. import graph
 from ..project.parameters import default_values
 from ..project.settings import Settings
-from ..runs import Run
+from ..runs.record import RUNS, Run, Step, newest_first
 from .connect import Api, connect, fetched
 from .experiments import experiment
 from .outcome import conclude
@@ -56,7 +56,7 @@ def _first_version(api: Api, run_id: str) -> tuple[str, str]:
 def refresh(config: Settings, say: Say, everything: bool = False) -> None:
     """Bring the records of cluster runs up to date; with `everything`, make those of runs started elsewhere too."""
     api = connect(config, say)
-    known = {run.remote["run_id"]: run for run in runs.newest_first() if run.remote.get("host") == api.host}
+    known = {run.remote["run_id"]: run for run in newest_first() if run.remote.get("host") == api.host}
     for run in known.values():
         if run.status == "running":
             _take_over(api, run, get_run(api, run.remote["run_id"]), config)
@@ -103,7 +103,7 @@ def _adopt(api: Api, run_id: str, config: Settings) -> None:
     found = get_run(api, run_id)
     if found is None:
         return
-    folder = runs.RUNS / f"kfp-{run_id[:8]}"
+    folder = RUNS / f"kfp-{run_id[:8]}"
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     parameters = (found.runtime_config.parameters if found.runtime_config else None) or {}
     url = f"{api.host}/#/runs/details/{run_id}"
@@ -132,5 +132,5 @@ def _draw(run: Run, pipeline: str) -> None:
     except (yaml.YAMLError, ParseError, AttributeError):
         return
     run.graph, run.groups = graph.nodes_of(spec), graph.groups_of(spec)
-    run.steps = [runs.Step("/".join([*node["inside"], node["name"]])) for node in run.graph]
+    run.steps = [Step("/".join([*node["inside"], node["name"]])) for node in run.graph]
     run.defaults = {name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")}

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from .. import graph, runs
+from .. import graph
 from ..project.components import component_of
 from ..project.parameters import default_values
 from ..project.settings import Settings
-from ..runs import Run, Step
+from ..runs.record import Run, Step, create
 from .connect import Api
 from .experiments import experiment as experiment_id
 from .limits import check_run
@@ -46,7 +46,7 @@ def start(
     else:  # KFP takes the cache's switch from the pipeline alone, so the run brings its own
         what = {"pipeline_spec": _without_cache(spec, platform)}
     nodes = graph.nodes_of(spec)
-    run = runs.create(
+    run = create(
         pipeline=config.project,
         engine="cluster",
         parameters=parameters,

@@ -7,10 +7,10 @@ from typing import Any
 
 from invoke.exceptions import Exit
 
-from .. import runs
 from ..project.settings import Settings
 from ..report import write_report
-from ..runs import Run
+from ..runs.listing import rows
+from ..runs.record import Run
 from ..terminal import fail, live, plain
 from .connect import Api
 from .outcome import conclude
@@ -34,7 +34,7 @@ def watch(api: Api, run: Run, config: Settings, say: Say) -> None:
     back = f"come back to it with: inv runs.watch {run.id}"
     kubectl = Kubectl.of(config, run)
     try:
-        with live(lambda: runs.rows(run)):
+        with live(lambda: rows(run)):
             workflow = _followed(api, run, kubectl, say, back)
     except KeyboardInterrupt:
         raise Exit(f"the run goes on: {run.remote['url']}\n{back}", code=130) from None

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 
 from ..files import ROOT
-from ..terminal import fail
+from ..terminal import fail, say
 from .components import COMPONENTS, component_names, component_of, image_reference
+from .condition_texts import quoted
+from .mending import mend
 from .parameters import typed
+from .refusals import doubtful, refused
 from .settings import Settings
-from .task_settings import configured
+from .task_settings import configuring
+from .tasks_made import heard_by, noting_lines
 
 if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec, PlatformSpec
@@ -47,8 +51,9 @@ def compile_pipeline(config: Settings) -> tuple["PipelineSpec", "PlatformSpec"]:
     if spec is None or spec.loader is None or not path.is_file():
         raise fail(f"there is no pipeline.py in {ROOT}.")
     module = importlib.util.module_from_spec(spec)
+    lines: dict[str, int] = {}
     try:
-        with configured(config):
+        with heard_by(configuring(config), noting_lines(lines, str(path))), quoted():
             spec.loader.exec_module(module)
     except Exit:
         raise
@@ -68,6 +73,11 @@ def compile_pipeline(config: Settings) -> tuple["PipelineSpec", "PlatformSpec"]:
             known[name].is_optional = True
     except (ValueError, TypeError) as error:
         raise fail(f"pipeline.py cannot be compiled: {sentence(error)}") from error
+    mend(compiled)
+    if reasons := refused(compiled, lines):
+        raise fail("a cluster would refuse this pipeline, so it runs nowhere. " + "\n".join(reasons))
+    for doubt in doubtful(compiled, lines):
+        say(f"doubtful: {doubt}")
     executors = compiled.deployment_spec["executors"]
     for label in executors:
         if "container" in executors[label]:

@@ -3,9 +3,11 @@
 import contextlib
 import difflib
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..terminal import fail
+from .components import component_path
 
 if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
@@ -85,12 +87,34 @@ def parameter_values(spec: "PipelineSpec", given: list[str]) -> dict[str, Any]:
 
 
 def default_values(spec: "PipelineSpec") -> dict[str, Any]:
-    """The compiled defaults of a pipeline's parameters: those of `pipeline.py` and, above them, of `invoke.yaml`."""
-    from kfp.local.executor_output_utils import pb2_value_to_python
+    """The compiled defaults of a pipeline's parameters: those of `pipeline.py` and, above them, of `invoke.yaml`.
 
-    found = {}
+    An optional parameter without a default is None, as KFP's server has it.
+    """
+    from google.protobuf.json_format import MessageToDict
+
+    found: dict[str, Any] = {}
     for name, definition in spec.root.input_definitions.parameters.items():
         if definition.is_optional:
-            value = pb2_value_to_python(definition.default_value)
-            found[name] = int(value) if definition.parameter_type == 2 else value
+            given = definition.HasField("default_value")
+            value: Any = MessageToDict(definition.default_value) if given else None
+            found[name] = float(value) if given and definition.parameter_type == 1 else value
     return found
+
+
+def fingerprints(values: dict[str, Any], given: list[str]) -> None:
+    """Fill in every parameter `X_fingerprint` that was not given, from the source that parameter `X` names.
+
+    The fingerprint changes with the source's content, and as an input of the step that reads it, so does its cache key.
+    """
+    set_by_hand = {text.partition("=")[0] for text in given}
+    for name in [n for n in values if f"{n}_fingerprint" in values and f"{n}_fingerprint" not in set_by_hand]:
+        with component_path():
+            from shared.sources import fingerprint
+            from shared.step import StepError
+
+            try:
+                values[f"{name}_fingerprint"] = fingerprint(str(values[name]))
+            except StepError:
+                # The step that reads the source says what is wrong with it; nothing older may stand in for it.
+                values[f"{name}_fingerprint"] = f"unreadable at {datetime.now(UTC).isoformat()}"

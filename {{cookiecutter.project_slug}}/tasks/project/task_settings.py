@@ -1,20 +1,18 @@
 """How the steps run on a cluster: `steps` in invoke.yaml, put on each of KFP's tasks as `pipeline.py` makes it."""
 
-import contextlib
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from ..terminal import fail
 from .components import component_names, component_of
 from .settings import Settings
+from .tasks_made import Listener
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-@contextlib.contextmanager
-def configured(config: Settings) -> Iterator[None]:
-    """While it lasts, every task of a component is made with its settings; what `pipeline.py` sets itself goes above.
+def configuring(config: Settings) -> Listener:
+    """A listener that gives every task of a component its settings; what `pipeline.py` sets itself goes above.
 
     Raises `Exit` for a setting that is none, with those there are.
     """
@@ -23,29 +21,17 @@ def configured(config: Settings) -> Iterator[None]:
     for name in wanted:
         if name != "all" and name not in known:
             raise fail(f"invoke.yaml: steps: there is no component '{name}'; there are: all, {', '.join(known)}.")
-    if not wanted:
-        yield
-        return
-    from kfp.dsl.base_component import BaseComponent
 
-    make = BaseComponent.__call__
-
-    def made(self: Any, *arguments: Any, **inputs: Any) -> Any:
-        task = make(self, *arguments, **inputs)
-        implementation = self.component_spec.implementation
+    def configure(component: Any, task: Any) -> None:
+        implementation = component.component_spec.implementation
         name = component_of(implementation.container.image) if implementation.container else None
         for setting, value in {**wanted.get("all", {}), **wanted.get(name or "", {})}.items() if name else ():
             try:
                 _put(task, setting, value)
             except (ValueError, TypeError, KeyError) as error:
                 raise fail(f"invoke.yaml: steps: {setting} of {name} cannot be {value!r}: {error}") from None
-        return task
 
-    BaseComponent.__call__ = made
-    try:
-        yield
-    finally:
-        BaseComponent.__call__ = make
+    return configure
 
 
 def _count(value: Any) -> int:

@@ -1,0 +1,186 @@
+"""A cluster made on kind, with stand-ins for the programs; a real cluster is made by the template's own CI."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from helpers.engine import needs_engine
+from helpers.inv import inv
+from helpers.manifests import needs_manifests
+from helpers.processes import wait_for
+from stand_ins.kind import READY, Tools, deployment, pod, waiting
+
+
+@needs_engine
+@needs_manifests
+def test_up_makes_it_all_in_order_and_again_changes_nothing(project: Path, tools: Tools) -> None:
+    said = inv(project, "cluster.up")
+    asked = tools.asked()
+
+    def at(words: str) -> int:
+        return next(number for number, line in enumerate(asked) if words in line)
+
+    order = [
+        "kind create cluster",
+        "hosts.toml",
+        "cluster-scoped-resources",
+        "condition=established",
+        "cluster/platform",
+    ]
+    assert [at(words) for words in order] == sorted(at(words) for words in order)
+    (wired,) = [line for line in asked if "hosts.toml" in line]
+    assert "certs.d/localhost:5001" in wired and "http://some-registry:5000" in wired
+    assert "docker network connect kind some-registry" in asked
+    assert "apply --server-side --force-conflicts -k" in asked[at("cluster/platform")]
+    assert "ml-pipeline                     ready" in said and "next: inv push, inv run --on cluster" in said
+    config = yaml.safe_load((project / "build/cluster/kind.yaml").read_text(encoding="utf-8"))
+    assert config["name"] == "own-cluster"
+
+    inv(project, "cluster.up")
+    again = tools.asked()
+    assert not any(words in line for line in again for words in ("kind create", " -k ", "kind delete"))
+    assert "  mysql                           ready" in inv(project, "cluster.status")
+
+
+@needs_engine
+@needs_manifests
+def test_every_step_that_fails_says_why_and_up_goes_on_from_there(project: Path, tools: Tools) -> None:
+    faults = {
+        "kind create cluster": (
+            "ERROR: failed to create cluster: boom",
+            "kind could not make the cluster: ERROR: failed",
+        ),
+        "apply --server-side --force-conflicts -k": ("error: boom at github.com", "kubectl apply failed: error: boom"),
+        "condition=established": ("error: timed out", "does not take Kubeflow's definitions: error: timed out"),
+        "hosts.toml": ("no such file", "the cluster's node does not take the registry's address: no such file"),
+    }
+    for words, (err, said) in faults.items():
+        tools.keep(faults={words: (1, err)})
+        assert said in inv(project, "cluster.up", code=1)
+    assert sum("kind create" in line for line in tools.asked()) == 2, "the one that failed, and one more"
+    tools.keep(faults={})
+    inv(project, "cluster.up")
+    assert not any("kind create" in line for line in tools.asked())
+
+
+@needs_engine
+def test_kind_takes_the_configuration(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not shutil.which("kind"):
+        pytest.skip("kind is not installed")
+    monkeypatch.setenv("KIND_EXPERIMENTAL_DOCKER_NETWORK", "bridge")
+    config = project / "invoke.yaml"
+    mirror = config.read_text(encoding="utf-8")
+    config.write_text(mirror, encoding="utf-8")
+    said = inv(project, "cluster.up", code=1) if not can_pull() else ""
+    if not said:
+        pytest.skip("kind could make a cluster here, which this test is not for")
+    assert "kind could not make the cluster" in said
+    assert "kind fetches its node image from Docker Hub: check the network" in said
+    assert "unable to decode config" not in said
+    assert "own-cluster" not in subprocess.run(["kind", "get", "clusters"], capture_output=True, text=True).stdout
+
+
+def can_pull() -> bool:
+    try:
+        socket.create_connection(("docker.io", 443), timeout=3).close()
+    except OSError:
+        return False
+    return True
+
+
+@needs_engine
+@needs_manifests
+def test_deployments_are_told_as_they_come_and_why_one_does_not(project: Path, tools: Tools) -> None:
+    late = deployment("ml-pipeline", False)
+    limit = "toomanyrequests: You have reached your pull rate limit"
+    message = "0/1 nodes are available: 1 Insufficient memory"
+    scheduled = {"conditions": [{"type": "PodScheduled", "status": "False", "message": message}]}
+    tools.keep(
+        words="[ERROR] MLMDEnv table exists but is empty\n",
+        deployments=[
+            [deployment("mysql", False), late],
+            [deployment("mysql", True), late, pod("ml-pipeline", **waiting("ContainerCreating"))],
+            [deployment("mysql", True), late, pod("ml-pipeline", **waiting("ErrImagePull", limit))],
+            [deployment("mysql", True), late, pod("ml-pipeline", **scheduled)],
+            [deployment("mysql", True), late, pod("ml-pipeline", **waiting("CrashLoopBackOff"))],
+            READY,
+        ],
+    )
+    lines = [line.split(maxsplit=1) for line in inv(project, "cluster.up").splitlines() if line.startswith("  m")]
+    assert ["mysql", "ready"] in lines
+    told = [line[1] for line in lines if line[0] == "ml-pipeline"]
+    assert told[0] == "pulling"
+    assert told[1].startswith("failing: ErrImagePull: Docker Hub's limit is reached: docker login")
+    assert told[-1] == "ready"
+
+
+@needs_engine
+@needs_manifests
+@pytest.mark.parametrize(
+    ("status", "words", "said"),
+    [
+        (
+            waiting("CrashLoopBackOff"),
+            "cannot connect",
+            "ml-pipeline                     failing: it crashes: cannot connect",
+        ),
+        (
+            waiting("CrashLoopBackOff"),
+            "MLMDEnv table exists",
+            "half-written ('MLMDEnv table exists'): inv cluster.reset",
+        ),
+        (waiting("CreateContainerConfigError", "no secret"), "", "failing: CreateContainerConfigError: no secret"),
+    ],
+)
+def test_status_says_why_and_its_exit_code_is_for_scripts(
+    project: Path, tools: Tools, status: dict[str, Any], words: str, said: str
+) -> None:
+    assert "there is no cluster own-cluster: inv cluster.up" in inv(project, "cluster.status", code=1)
+    inv(project, "cluster.up")
+    tools.keep(words=words, deployments=[[deployment("ml-pipeline", False), pod("ml-pipeline", **status)]])
+    shown = inv(project, "cluster.status", code=1)
+    assert said in shown
+    assert "not all of it is ready" in shown
+
+
+@needs_engine
+@needs_manifests
+def test_ctrl_c_while_kind_works_leaves_nothing_half_made(project: Path, tools: Tools) -> None:
+    tools.keep(slow=20)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "invoke", "cluster.up"],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    log = tools.folder / "log"
+    wait_for(lambda: log.exists() and "kind create" in log.read_text(encoding="utf-8"))
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, out + err
+    assert "run inv cluster.up again: it goes on where it was" in err
+    assert "Traceback" not in out
+    assert any("kind delete cluster --name own-cluster" in line for line in tools.asked())
+
+
+@needs_engine
+def test_a_port_that_is_taken_and_an_address_elsewhere(project: Path, tools: Tools) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        said = inv(project, "cluster.up", code=1, INVOKE_KFP_HOST=f"http://localhost:{port}")
+        assert f"port {port} is taken: stop what listens there, or choose another in invoke.yaml (kfp_host)" in said
+    said = inv(project, "cluster.up", code=1, INVOKE_KFP_HOST="https://kubeflow.example.com")
+    assert "a cluster on this machine is at an address such as http://localhost:8080" in said
+    assert not any("create" in line for line in tools.asked())

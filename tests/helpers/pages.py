@@ -1,0 +1,36 @@
+"""A run's page, read as text and tags."""
+
+from html.parser import HTMLParser
+
+from helpers.flow import Project
+
+HOSTILE = "<script>alert(1)</script>\"'&</pre></iframe>"
+
+
+class Page(HTMLParser):
+    """The tags of a page, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def page(project: Project, path: str = "") -> Page:
+    file = project.root / (path or f"runs/{project.runs()[0]['id']}/report.html")
+    found = Page(file.read_text(encoding="utf-8"))
+    assert [attributes for tag, attributes in found.tags if tag == "script"] == [{}], "its own, and no other"
+    for tag, attributes in found.tags:
+        assert tag not in ("link", "img"), "it needs nothing from elsewhere"
+        assert not any(name.startswith("on") for name in attributes)
+        if tag == "iframe":
+            assert attributes["sandbox"] == "allow-same-origin", "nothing runs in it"
+    assert file.stat().st_size < 1_500_000
+    return found

@@ -1,0 +1,34 @@
+"""Parameters that the pipeline does not take."""
+
+from pathlib import Path
+
+import pytest
+
+from helpers.flow import Project
+from helpers.inv import inv
+from helpers.penguins import newest
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("nosuch=1", "the pipeline has no parameter 'nosuch'. It takes: n (int)."),
+        ("m=1", "no parameter 'm'"),
+        ("n=abc", "parameter 'n' takes a value of type int, not 'abc'"),
+        ("n=1.5", "parameter 'n' takes a value of type int, not '1.5'"),
+        ("n", "-p takes name=value"),
+    ],
+)
+def test_wrong_parameters_are_refused_with_the_right_ones(flow: Project, text: str, says: str) -> None:
+    assert says in flow.inv("run", "-p", text, code=1).stderr
+    assert flow.runs() == []
+
+
+@pytest.mark.parametrize(
+    ("parameter", "says"), [("nosuch=1", "no parameter 'nosuch'"), ("test_size=abc", "type float")]
+)
+def test_a_wrong_parameter_is_refused_before_anything_runs(penguins: Path, parameter: str, says: str) -> None:
+    before = newest(penguins)["id"]
+    message = inv(penguins, "run", "-p", parameter, code=1).stderr
+    assert says in message and "seed (int)" in message
+    assert newest(penguins)["id"] == before

@@ -1,0 +1,146 @@
+"""Steps as processes of this machine, in this environment."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from ..files import ROOT
+from ..project.components import COMPONENTS, component_of
+from ..runs.record import tail
+from ..terminal import printable
+from .files import StepFailed
+from .jobs import Job, Stopped, too_late
+from .keeper import COOKIE, kill_all
+
+
+class Processes:
+    """The processes of a run, so that none outlives it."""
+
+    def __init__(self, cookie: str) -> None:
+        self.stopping = False
+        self._cookie = cookie
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.RLock()
+
+    def run(self, job: Job) -> None:
+        """Run what stands in for a step's container to its end, both its streams into its log.
+
+        A process sees all of this machine. Raises `StepFailed` with the reason where it does not end well, and
+        `Stopped` where the run is stopped.
+        """
+        command, environment = host_process(job.image, job.command, job.environment)
+        environment |= {COOKIE: self._cookie, **job.threads_environment()}
+        with job.log.open("ab") as log:
+            process = self._started(job, command, environment, log)
+            try:
+                code = process.wait(job.timeout)
+            except subprocess.TimeoutExpired:
+                raise too_late(job) from None
+            finally:
+                self._end(process)
+        if self.stopping:
+            raise Stopped
+        if code:
+            raise StepFailed(why(code, tail(job.log, 50)))
+        for place, target in job.elsewhere().items():
+            source = ROOT / place
+            if source.is_dir():
+                shutil.copytree(source, target, dirs_exist_ok=True)
+            elif source.exists():
+                shutil.copyfile(source, target)
+
+    def _started(
+        self, job: Job, command: list[str], environment: dict[str, str], log: Any
+    ) -> "subprocess.Popen[bytes]":
+        group: dict[str, Any] = {"start_new_session": True}
+        if sys.platform == "win32":
+            group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        with self._lock:
+            if self.stopping:
+                raise Stopped
+            try:
+                process = subprocess.Popen(
+                    command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **group
+                )
+            except OSError as error:
+                raise StepFailed(_not_started(error, command)) from None
+            self._running.add(process)
+        return process
+
+    def _end(self, process: "subprocess.Popen[bytes]") -> None:
+        """End a process, where it still runs, and what it started and left behind in its group."""
+        with self._lock:
+            self._running.discard(process)
+        _kill(process)
+        process.wait()
+
+    def stop(self) -> None:
+        """Kill all that runs, and let nothing new start. Does not wait: it is called from a signal handler."""
+        self.stopping = True
+        for process in list(self._running):
+            _kill(process)
+
+    def close(self) -> None:
+        """End what left its group, as a daemon does: whatever has the cookie of this run."""
+        kill_all(self._cookie)
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a process and its group; on Windows, which has no groups, its children."""
+    if sys.platform != "win32":
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        return
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+    process.kill()
+
+
+def host_process(image: str, command: list[str], environment: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """The command and environment that stand in for a container on this machine.
+
+    `python` is this Python, and a component of the project finds its `src` and `components/shared`, as in its image.
+    """
+    path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+    found = {**os.environ, "PATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+    if name := component_of(image):
+        folders = [str(COMPONENTS / name / "src"), str(COMPONENTS)]
+        found["PYTHONPATH"] = os.pathsep.join(folders)
+    found.update(environment)
+    if command[0] in ("python", "python3"):
+        command = [sys.executable, *command[1:]]
+    return command, found
+
+
+def _not_started(error: OSError, command: list[str]) -> str:
+    """Why a process could not be started, and what to do."""
+    if isinstance(error, FileNotFoundError):
+        return f"its program '{command[0]}' is not on this machine; its image has it: inv run --on docker"
+    longest = max(len(part.encode()) for part in command)
+    if longest > 100_000:
+        return (
+            f"one of its arguments has {longest:,} bytes, and no program takes more than 131,072 in one: "
+            "hand such values on as an artifact"
+        )
+    return f"its program '{command[0]}' cannot be started: {error.strerror}"
+
+
+def why(code: int, words: str) -> str:
+    """Why a process failed, in one sentence: the last of its words, or what its exit code says."""
+    if code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        memory = "; it may have run out of memory" if name == "SIGKILL" else ""
+        return f"was killed by {name}{memory}"
+    last = next((line.strip() for line in reversed(words.splitlines()) if line.strip()), "")
+    said = printable(last).strip().removeprefix("error: ")
+    return said[:500] if said else f"ended with exit code {code} and no message"

@@ -1,0 +1,100 @@
+"""Ends what a run started when `inv` itself is killed, which can then not do so any more.
+
+A program of its own: it waits until its standard input is closed, and unless that said `done`, kills every process that
+has the run's cookie in its environment, and removes the run's containers.
+"""
+
+import contextlib
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+COOKIE = "KF_TEMPLATE_RUN"  # the variable by which the processes of a run are known, whoever their parent is
+
+
+class Keeper:
+    """The keeper of a run, from its start to its end."""
+
+    def __init__(self, cookie: str, label: str = "") -> None:
+        site = str(Path(str(importlib.util.find_spec("psutil").origin)).parents[1])  # type: ignore[union-attr]
+        group: dict[str, int | bool] = {"start_new_session": True}
+        if sys.platform == "win32":
+            group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(Path(__file__)), site, cookie, label],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **group,  # type: ignore[call-overload]
+        )
+
+    def dismiss(self) -> None:
+        """The run is over, and left nothing."""
+        with contextlib.suppress(OSError):
+            assert self._process.stdin is not None
+            self._process.stdin.write(b"done")
+            self._process.stdin.close()
+        self._process.wait()
+
+
+def kill_all(cookie: str) -> None:
+    """Kill every process with this cookie, until there is none: one that is being killed may start another."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        found = _with_cookie(cookie)
+        for pid in found:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+        if not found:
+            return
+        time.sleep(0.02)
+
+
+def _with_cookie(cookie: str) -> list[int]:
+    if sys.platform == "linux":  # psutil would read more of each process than its environment
+        line = f"{COOKIE}={cookie}".encode()
+        pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+        return [pid for pid in pids if line in _environment(pid)]
+    import psutil
+
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and process.environ().get(COOKIE) == cookie:
+                found.append(process.pid)
+    return found
+
+
+def _environment(pid: int) -> list[bytes]:
+    """The environment of a process; none of this one, of one that is not ours, and of one that is over."""
+    with contextlib.suppress(OSError):
+        if pid != os.getpid():
+            return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return []
+
+
+def _remove_containers(label: str) -> None:
+    listed = subprocess.run(["docker", "ps", "-aq", "--filter", f"label={label}"], capture_output=True, text=True)
+    if found := listed.stdout.split():
+        subprocess.run(["docker", "rm", "--force", "--volumes", *found], capture_output=True)
+
+
+def main(site: str, cookie: str, label: str) -> None:
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    if sys.stdin.buffer.read() == b"done":
+        return
+    sys.path.append(site)
+    kill_all(cookie)
+    if label:
+        _remove_containers(label)
+        kill_all(cookie)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

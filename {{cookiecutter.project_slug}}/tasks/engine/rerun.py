@@ -1,0 +1,28 @@
+"""A recorded step that is to run again: whether it still can."""
+
+from typing import TYPE_CHECKING
+
+from ..files import ROOT
+from ..runs.record import Step, is_artifact
+from ..terminal import fail
+
+if TYPE_CHECKING:
+    from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
+
+
+def image_of(spec: "PipelineSpec", component: str) -> str:
+    """The image of a component of the compiled pipeline. Raises `Exit` where the pipeline has it no more."""
+    if component not in spec.components:
+        raise fail(f"pipeline.py has no step of '{component}' any more; run the pipeline first: inv run")
+    executors = spec.deployment_spec["executors"]
+    return str(executors[spec.components[component].executor_label]["container"]["image"])
+
+
+def inputs_there(step: Step) -> None:
+    """Raises `Exit` where an artifact that the step had as an input is gone."""
+    for name, value in step.inputs.items():
+        for each in value if isinstance(value, list) else [value]:
+            if is_artifact(each) and "://" not in each["uri"] and not (ROOT / each["uri"]).exists():
+                raise fail(
+                    f"the input '{name}' of step '{step.name}' is gone ({each['uri']}); run the pipeline again: inv run"
+                )

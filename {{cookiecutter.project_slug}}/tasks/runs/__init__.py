@@ -1,0 +1,1 @@
+"""The records of runs: kept, found, listed and compared."""

@@ -1,0 +1,81 @@
+"""Runs as a terminal shows them: in a list, one whole, several compared, and while one goes on."""
+
+from ..files import ROOT
+from ..terminal import Row
+from .comparison import comparison
+from .loops import iterations, sweeps
+from .metrics import Line, headline, number, whole_metrics
+from .record import Run, elapsed, place, state
+
+
+def listing(runs: list[Run], first: str = "") -> str:
+    """The table of `inv runs`, with the metric `first` before those of the last step."""
+    rows = [["RUN", "ENGINE", "STATUS", "SECONDS", "CACHED", "METRICS"]]
+    for run in runs:
+        cached = f"{sum(step.cached for step in run.steps)}/{len(run.steps)}"
+        values = {name: run.metrics[name] for name in [first] if name in run.metrics} | headline(run)
+        shown = run.reason or " ".join(f"{name}={number(value)}" for name, value in values.items())
+        rows.append([run.id, run.engine, run.status, f"{run.seconds:.1f}", cached, shown])
+    return table(rows)
+
+
+def details(run: Run) -> str:
+    """The page of `inv runs.show`."""
+    lines = [f"run {run.id}  {run.status}  {run.seconds:.1f} s on {run.engine}"]
+    if run.reason:
+        lines.append(f"  {run.reason}")
+    given = iterations(run.steps)
+    steps = [[f"  {s.name}", state(s), f"{s.seconds:.1f} s", s.reason or given.get(s.name, "")] for s in run.steps]
+    lines += ["", "STEPS", table(steps)]
+    for title, values in (("PARAMETERS", run.parameters), ("METRICS", whole_metrics(run))):
+        if values:
+            rows = [[f"  {name}", number(v) if isinstance(v, float) else str(v)] for name, v in values.items()]
+            lines += ["", title, table(rows)]
+    for header, rows_of in sweeps(run):
+        lines += ["", starred(header, rows_of)]
+    lines += ["", "OUTPUTS"]
+    outputs = [[f"  {s.name}", name, place(value)] for s in run.steps for name, value in s.outputs.items()]
+    lines.append(table(outputs) if outputs else "  none")
+    commit = run.code.get("commit")
+    if commit:
+        lines += ["", f"code    {commit[:12]}{' with uncommitted changes' if run.code.get('changed') else ''}"]
+    lines.append(f"again   {run.command}")
+    if run.remote:
+        lines += [f"version {run.remote.get('version', '')}", f"page    {run.remote.get('url', '')}"]
+        lines += [f"note    {run.remote['note']}"] if "note" in run.remote else []
+    lines.append(f"report  {(run.folder / 'report.html').relative_to(ROOT)}")
+    return "\n".join(lines)
+
+
+def compared_text(compared: list[Run]) -> str:
+    """The table of `inv runs.compare`, the best of each metric marked."""
+    lines = []
+    for title, rows in comparison(compared).items():
+        lines += [starred([title, *(run.id for run in compared)], rows), ""]
+    return "\n".join([*lines, "* the best of them"])
+
+
+def starred(header: list[str], lines: list[Line]) -> str:
+    """A table, with a star at the best of each metric."""
+    cells = [[f"{cell} *" if i in best else cell for i, cell in enumerate(row)] for row, best in lines]
+    return table([header, *([f"  {first}", *rest] for first, *rest in cells)])
+
+
+def table(rows: list[list[str]]) -> str:
+    """Rows of text in aligned columns."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def rows(run: Run) -> list[Row]:
+    """The steps as a terminal shows them while they run."""
+    found, steps = [], list(run.steps)
+    given = iterations(steps)
+    for step in steps:
+        running = step.status == "running"  # a step counts as cached until it is known that it is not
+        spent = elapsed(step.started) if running and step.started else step.seconds
+        shown = step.status if running else state(step)
+        found.append(Row(step.name, shown, spent if step.started else None, step.reason or given.get(step.name, "")))
+    return found

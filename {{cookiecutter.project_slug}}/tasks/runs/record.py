@@ -1,0 +1,232 @@
+"""The record of a run: what it was, kept in `runs/<id>/run.json`, and how it is found again."""
+
+import json
+import os
+import subprocess
+import threading
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..files import ROOT, write
+from ..terminal import fail
+
+RUNS = ROOT / "runs"
+_saving = threading.Lock()
+
+
+@dataclass
+class Step:
+    """One task of a run. `status`: waiting, running, succeeded, failed, stopped or skipped."""
+
+    name: str
+    component: str = ""
+    status: str = "waiting"
+    cached: bool = False
+    started: str | None = None
+    seconds: float = 0.0
+    reason: str | None = None
+    inputs: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    place: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Run:
+    """A run's record. `status`: running, succeeded, failed or stopped; `started`: ISO 8601, UTC; `seconds`: in all.
+
+    `defaults` are the parameters of a run that is given none; `graph` has the pipeline's tasks: `name`, what it comes
+    `after`, and the loops and conditions that it is `inside`; `groups` says what those are for.
+    `remote` is there for a run on a cluster: `host`, `run_id` there, the pipeline's `version` and the `url` in the UI.
+    """
+
+    id: str
+    pipeline: str
+    engine: str
+    parameters: dict[str, Any]
+    command: str = ""
+    status: str = "running"
+    reason: str | None = None
+    started: str = ""
+    seconds: float = 0.0
+    pid: int | None = None
+    code: dict[str, Any] = field(default_factory=dict)
+    template_version: str = ""
+    images: dict[str, str] = field(default_factory=dict)
+    remote: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    defaults: dict[str, Any] = field(default_factory=dict)
+    graph: list[dict[str, Any]] = field(default_factory=list)
+    groups: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        return RUNS / self.id
+
+    def log(self, step: str) -> Path:
+        return self.folder / "logs" / f"{step.replace('/', '.')}.log"
+
+    def save(self) -> None:
+        """Write `run.json` whole or not at all."""
+        with _saving:
+            write(self.folder / "run.json", json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def moment(text: str | None) -> float | None:
+    """An ISO 8601 time in seconds since 1970; None where it is none."""
+    try:
+        return datetime.fromisoformat(text or "").timestamp()
+    except ValueError:
+        return None
+
+
+def local_time(text: str) -> str:
+    """An ISO 8601 time for people, in this machine's time zone."""
+    found = moment(text)
+    return text if found is None else datetime.fromtimestamp(found).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def elapsed(since: str) -> float:
+    """Seconds between an ISO 8601 time and now."""
+    return round((datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds(), 3)
+
+
+def create(**values: Any) -> Run:
+    """A new run with a folder of its own, named for the local time it starts."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    name, count = stamp, 1
+    while True:
+        try:
+            (RUNS / name / "logs").mkdir(parents=True)
+            break
+        except FileExistsError:
+            count += 1
+            name = f"{stamp}-{count}"
+    return Run(id=name, started=now(), pid=os.getpid(), code=code_version(), **values)
+
+
+def code_version() -> dict[str, Any]:
+    """The git commit of the project and whether the work tree differs from it; empty where there is no git."""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+        if commit.returncode:
+            return {}
+        status = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True)
+    except OSError:
+        return {}
+    return {"commit": commit.stdout.strip(), "changed": bool(status.stdout.strip())}
+
+
+def load(folder: Path) -> Run | None:
+    """The record in a run's folder, or None where there is none that can be read.
+
+    A run that says "running" while its process is gone was stopped without a chance to say so.
+    """
+    try:
+        values = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        run = Run(**{**values, "steps": [Step(**step) for step in values["steps"]]})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    if run.status == "running" and run.pid:
+        import psutil
+
+        if not psutil.pid_exists(run.pid):
+            run.status, run.reason = "stopped", "its process ended without finishing the run"
+            for step in run.steps:
+                if step.status in ("running", "waiting"):
+                    step.status = "stopped" if step.status == "running" else "skipped"
+    return run
+
+
+def newest_first() -> list[Run]:
+    """All runs that have a record."""
+    found = [load(path.parent) for path in RUNS.glob("*/run.json")]
+    return sorted((run for run in found if run), key=lambda run: (run.started, run.id), reverse=True)
+
+
+def find(wanted: str | None) -> Run:
+    """The run with this id, or whose id starts like it; the newest for None. Raises `Exit` where there is none."""
+    runs = newest_first()
+    if not runs:
+        raise fail("there is no run yet; start one with: inv run")
+    if wanted is None:
+        return runs[0]
+    matches = [run for run in runs if run.id == wanted] or [run for run in runs if run.id.startswith(wanted)]
+    if len(matches) != 1:
+        known = ", ".join(run.id for run in (matches or runs)[:5])
+        raise fail(f"{'several runs start' if matches else 'no run has an id that starts'} with '{wanted}': {known}.")
+    return matches[0]
+
+
+def step_of(run: Run, name: str) -> Step:
+    """The step of a run with this name. Raises `Exit` with the names there are."""
+    for step in run.steps:
+        if step.name == name:
+            return step
+    raise fail(f"run {run.id} has no step '{name}'; its steps are {', '.join(step.name for step in run.steps)}.")
+
+
+def started_step(name: str, wanted: str) -> tuple[Run, Step]:
+    """A step that has inputs to run again with, and its run: the one asked for, or else the newest that has it.
+
+    Raises `Exit` where there is none, with the names there are.
+    """
+    candidates = [find(wanted)] if wanted else newest_first()
+    for run in candidates:
+        for step in run.steps:
+            if step.name == name and step.component:
+                return run, step
+    if not candidates:
+        raise fail("there is no run yet; start one with: inv run")
+    known = sorted({step.name for run in candidates for step in run.steps if step.component})
+    where = f"run {candidates[0].id}" if wanted else "any run"
+    raise fail(f"no step '{name}' has started in {where}; these have: {', '.join(known) or 'none'}.")
+
+
+def state(step: Step) -> str:
+    return "cached" if step.cached else step.status
+
+
+def is_artifact(value: Any) -> bool:
+    """Whether an input or output of a step is an artifact, and not a parameter's value."""
+    return isinstance(value, dict) and "uri" in value
+
+
+def place(value: Any) -> str:
+    """An output for the eye: an artifact's path, or a parameter's value."""
+    return str(value["uri"] if is_artifact(value) else value)
+
+
+def tail(path: Path, lines: int) -> str:
+    """The last lines of a log, however long it is; empty where there is none."""
+    try:
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - 64 * 1024))
+            return "\n".join(log.read().decode("utf-8", errors="replace").splitlines()[-lines:])
+    except OSError:
+        return ""
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """What `inv runs --json` prints of a run."""
+    return {
+        "id": run.id,
+        "pipeline": run.pipeline,
+        "engine": run.engine,
+        "status": run.status,
+        "reason": run.reason,
+        "started": run.started,
+        "seconds": run.seconds,
+        "parameters": run.parameters,
+        "metrics": run.metrics,
+        "steps": [
+            {"name": s.name, "status": s.status, "seconds": s.seconds, "cached": s.cached, "reason": s.reason}
+            for s in run.steps
+        ],
+    }
