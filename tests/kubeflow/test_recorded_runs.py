@@ -284,3 +284,15 @@ def test_a_run_is_watched_as_it_was(kfp: Kfp, project: Path) -> None:
     assert ["training", "pending"] in lines and ["training", "running"] in lines
     assert ["training", "succeeded", "40.0", "s"] in lines
     assert "prediction.accuracy 0.985" in said
+
+
+def test_a_store_that_lost_what_the_cache_still_serves_is_said_before_a_run(kfp: Kfp, project: Path) -> None:
+    replay(kfp, "ok")
+    inv(project, "runs", "--on", "cluster")
+    kfp.objects.clear()
+    said = inv(project, "run", "--on", "cluster", code=1)
+    assert f"the cluster's store does not hold any more what run {id_of('ok')} left in it" in said
+    assert "inv run --on cluster --no-cache), or start over (inv cluster.reset)" in said
+    assert len(kfp.runs) == 1
+    inv(project, "run", "--on", "cluster", "--no-cache", "--detach")
+    assert len(kfp.runs) == 2

@@ -37,7 +37,9 @@ def test_a_run_is_followed_to_its_end_and_kept_as_a_record(kfp: Kfp, project: Pr
     assert record["images"]["adding"].startswith("localhost:5001/flow/adding:")
     listed = project.inv("runs").stdout
     assert re.search(r"cluster +succeeded .* 1/2", listed)
-    assert run["run_id"] in project.inv("runs.show", "latest").stdout
+    shown = project.inv("runs.show", "latest").stdout
+    assert run["run_id"] in shown
+    assert ("the server does not give its workflow" in shown) == (workflow == "without")
     path = re.search(r"^report: (.*)$", said, re.MULTILINE)
     assert path, "a run on a cluster has a page too"
     page = (project.root / path[1]).read_text(encoding="utf-8")
@@ -48,7 +50,15 @@ def test_a_run_is_followed_to_its_end_and_kept_as_a_record(kfp: Kfp, project: Pr
 
 def test_without_cache_every_task_of_the_run_has_it_off(kfp: Kfp, project: Project) -> None:
     pipeline = (project.root / "pipeline.py").read_text(encoding="utf-8")
-    loop = pipeline + "    with dsl.ParallelFor([1, 2]) as item:\n        add(a=item)\n"
+    loop = pipeline + (
+        "    with dsl.If(n > 1):\n"
+        "        with dsl.ParallelFor([1, 2]) as item:\n"
+        "            with dsl.ParallelFor([3, 4]) as other:\n"
+        "                add(a=other, b=item)\n"
+        "                nested()\n"
+    )
+    nested = "@dsl.pipeline\ndef nested():\n    add(a=1)\n\n\n@dsl.pipeline\ndef pipeline"
+    loop = loop.replace("@dsl.pipeline\ndef pipeline", nested)
     project.write("pipeline.py", loop)
     project.inv("run", "--on", "cluster", "--no-cache", "--detach")
     (run,) = kfp.runs
@@ -56,7 +66,7 @@ def test_without_cache_every_task_of_the_run_has_it_off(kfp: Kfp, project: Proje
     spec = run["pipeline_spec"]
     dags = [spec["root"]["dag"], *(part["dag"] for part in spec["components"].values() if "dag" in part)]
     tasks = [task for dag in dags for task in dag["tasks"].values()]
-    assert len(tasks) == 4
+    assert len(tasks) == 8, "at every depth, where the SDK's own switch stops at the outermost"
     assert not any(task.get("cachingOptions", {}).get("enableCache") for task in tasks)
 
 

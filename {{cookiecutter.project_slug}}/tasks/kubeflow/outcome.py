@@ -42,8 +42,15 @@ def conclude(api: Api, run: Run, workflow: Workflow | None, kubectl: Kubectl | N
         run.reason = end.reason()
     run.remote["kept"] = "all" if everything else "metrics"
     run.remote.pop("note", None)
+    notes = (
+        []
+        if workflow
+        else ["the server does not give its workflow, so what its steps were given and gave is not known"]
+    )
     if end.problems:
-        run.remote["note"] = f"not all logs and artifacts could be read: {'; '.join(dict.fromkeys(end.problems))[:300]}"
+        notes.append(f"not all logs and artifacts could be read: {'; '.join(dict.fromkeys(end.problems))[:300]}")
+    if notes:
+        run.remote["note"] = "; ".join(notes)
 
 
 @dataclass

@@ -43,12 +43,12 @@ def update(run: Run, found: Any, workflow: Workflow | None, say: Say | None = No
     """
     before = {step.name: state(step) for step in run.steps}
     details = (found.run_details.task_details if found.run_details else None) or []
+    now = STATES.get(str(found.state), "running")
+    run.status = now if now in OVER else "running"
     if workflow:
         _steps_of_workflow(run, workflow, details)
     else:
         _steps_of_details(run, details)
-    now = STATES.get(str(found.state), "running")
-    run.status = now if now in OVER else "running"
     if found.error and found.error.message:
         run.reason = _line(found.error.message)
     if moment := _real(found.finished_at):
@@ -195,7 +195,7 @@ def _outputs(run: Run, step: Step, values: Values, before: list[Step]) -> None:
         step.outputs = {}
         return
     outputs = values.outputs
-    if step.cached and (origin := _origin(run, step, values.image)):
+    if step.cached and run.status in OVER and (origin := _origin(run, step, values.image)):
         outputs = origin.outputs | outputs
     for name, output in outputs.items():
         kept = step.outputs.get(name)

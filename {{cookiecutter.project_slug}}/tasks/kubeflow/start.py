@@ -10,10 +10,12 @@ from ..project.components import component_of
 from ..project.parameters import default_values
 from ..project.settings import Settings
 from ..runs.record import Run, Step, create
+from ..terminal import fail
 from .connect import Api
 from .experiments import experiment as experiment_id
 from .limits import check_run
 from .refusals import spoken
+from .store import lost, said
 from .versions import Version, images_of
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ def start(
     from kfp_server_api import V2beta1PipelineVersionReference, V2beta1Run, V2beta1RuntimeConfig
 
     check_run(parameters, name)
+    if cache and (gone := lost(api)):
+        raise fail(f"{said(gone)}.")
     if cache:
         reference = {"pipeline_id": version.pipeline_id, "pipeline_version_id": version.version_id}
         what = {"pipeline_version_reference": V2beta1PipelineVersionReference(**reference)}
