@@ -1,6 +1,10 @@
 """A run's page, read as text and tags."""
 
+import json
+from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 from helpers.flow import Project
 
@@ -34,3 +38,13 @@ def page(project: Project, path: str = "") -> Page:
             assert attributes["sandbox"] == "allow-same-origin", "nothing runs in it"
     assert file.stat().st_size < 1_500_000
     return found
+
+
+def changed(project: Project, change: Callable[[dict[str, Any], Path], None]) -> Page:
+    """The page of the newest run, after a change of its record."""
+    folder = project.root / "runs" / project.runs()[0]["id"]
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    change(record, folder)
+    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    project.inv("runs.report", "latest")
+    return page(project)

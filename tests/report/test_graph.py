@@ -13,12 +13,12 @@ from helpers.template import TEMPLATE
 
 
 @pytest.fixture(scope="module")
-def graph() -> ModuleType:
-    path = TEMPLATE / "{{cookiecutter.project_slug}}/tasks/graph.py"
-    spec = importlib.util.spec_from_file_location("graph", path)
+def drawing() -> ModuleType:
+    path = TEMPLATE / "{{cookiecutter.project_slug}}/tasks/report/layout.py"
+    spec = importlib.util.spec_from_file_location("layout", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules["graph"] = module  # dataclasses look for it there
+    sys.modules["layout"] = module  # dataclasses look for it there
     spec.loader.exec_module(module)
     return module
 
@@ -50,9 +50,9 @@ def levels(layout: Any) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(200))
-def test_boxes_and_edges_keep_clear_of_each_other(graph: ModuleType, seed: int) -> None:
+def test_boxes_and_edges_keep_clear_of_each_other(drawing: ModuleType, seed: int) -> None:
     nodes = pipeline(seed)
-    made = graph.layout(nodes, {})
+    made = drawing.layout(nodes, {})
     names = [name for level in levels(made) for box in level.boxes if not box.inner for name in box.names]
     assert sorted(names) == sorted(node["name"] for node in nodes), "every task is drawn once"
     for level in levels(made):
@@ -80,30 +80,30 @@ def test_boxes_and_edges_keep_clear_of_each_other(graph: ModuleType, seed: int) 
                 assert not behind, "an upright part of an edge passes behind a box"
 
 
-def test_tasks_with_the_same_neighbours_are_one_stack(graph: ModuleType) -> None:
+def test_tasks_with_the_same_neighbours_are_one_stack(drawing: ModuleType) -> None:
     nodes = [{"name": "first", "after": [], "inside": []}]
     nodes += [{"name": f"task{number}", "after": ["first"], "inside": []} for number in range(98)]
     nodes += [{"name": "last", "after": [f"task{number}" for number in range(98)], "inside": []}]
-    made = graph.layout(nodes, {})
+    made = drawing.layout(nodes, {})
     assert [len(box.names) for box in made.boxes] == [1, 98, 1]
     assert made.drawn() == 3 and len(made.edges) == 2
 
 
-def test_a_name_that_stands_in_two_groups_is_the_nearest(graph: ModuleType) -> None:
+def test_a_name_that_stands_in_two_groups_is_the_nearest(drawing: ModuleType) -> None:
     nodes = [
         {"name": "load", "after": [], "inside": ["one"]},
         {"name": "use", "after": ["load"], "inside": ["one"]},
         {"name": "load", "after": ["use"], "inside": ["two"]},
         {"name": "use", "after": ["load"], "inside": ["two"]},
     ]
-    made = graph.layout(nodes, {})
+    made = drawing.layout(nodes, {})
     assert [box.names for box in made.boxes] == [["one"], ["two"]]
     assert [len(level.edges) for level in levels(made)] == [1, 1, 1]
 
 
-def test_a_graph_that_is_too_large_is_not_drawn(graph: ModuleType) -> None:
+def test_a_graph_that_is_too_large_is_not_drawn(drawing: ModuleType) -> None:
     chain = [{"name": f"task{i}", "after": [f"task{i - 1}"] if i else [], "inside": []} for i in range(101)]
-    assert graph.layout(chain[:100], {}).drawn() == 100
-    assert graph.layout(chain, {}) is None
+    assert drawing.layout(chain[:100], {}).drawn() == 100
+    assert drawing.layout(chain, {}) is None
     dense = [{"name": f"task{i}", "after": [f"task{j}" for j in range(i)], "inside": []} for i in range(60)]
-    assert graph.layout(dense, {}) is None
+    assert drawing.layout(dense, {}) is None

@@ -2,12 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from helpers.flow import FLOW, Project
-from helpers.pages import HOSTILE, Page, page
+from helpers.pages import HOSTILE, changed, page
 
 
 def test_the_graph_has_loops_and_conditions_and_what_each_task_comes_after(flow: Project) -> None:
@@ -37,16 +36,6 @@ def test_a_failed_run_says_why_at_the_top_with_its_log(flow: Project) -> None:
     shown = page(flow)
     assert HOSTILE in shown.text
     assert shown.text.index("✗ failed") < shown.text.index("Parameters")
-
-
-def changed(project: Project, change: Callable[[dict[str, Any], Path], None]) -> Page:
-    """The page of the newest run, after a change of its record."""
-    folder = project.root / "runs" / project.runs()[0]["id"]
-    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    change(record, folder)
-    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    project.inv("runs.report", "latest")
-    return page(project)
 
 
 def test_whatever_a_run_has_its_page_is_below_its_limit(flow: Project) -> None:

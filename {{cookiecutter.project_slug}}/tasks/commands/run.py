@@ -160,7 +160,7 @@ def _command_line() -> str:
 
 def _report(run: Run) -> None:
     """Write the page of a run, and say how it ended."""
-    from ..report import write_report
+    from ..report.pages import write_report
 
     write_report(run)
     finish(run)

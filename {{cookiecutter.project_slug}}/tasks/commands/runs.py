@@ -83,7 +83,7 @@ def compare(c: Context, id: str, others: list[str]) -> None:
     compared = list({run.id: run for run in map(_run, [id, *others])}.values())
     if len(compared) < 2:
         raise fail(f"that is one run, {compared[0].id}: name two.")
-    from ..report import write_comparison
+    from ..report.pages import write_comparison
 
     compared = [_whole(c, each) for each in compared]
     say(compared_text(compared))
@@ -96,7 +96,7 @@ def compare(c: Context, id: str, others: list[str]) -> None:
 )
 def report(c: Context, id: str, open: bool = False) -> None:
     """Write a run's report anew, and show where it is."""
-    from ..report import write_report
+    from ..report.pages import write_report
 
     path = write_report(_whole(c, _run(id)))
     say(str(path.relative_to(ROOT)))

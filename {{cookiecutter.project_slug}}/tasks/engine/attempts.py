@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import ROOT
+from ..report.step_reports import REPORTS
 from ..runs.record import Run, Step
 from . import cache
 from .executions import Execution, Spec, Unresolved
@@ -18,7 +19,6 @@ from .jobs import Job, Launcher, Stopped
 from .placeholders import command_line
 from .python_components import KFP_PACKAGES, PythonComponent, container_packages, host_python, program, python_component
 
-REPORTS = ("system.HTML", "system.Markdown")  # what says more than the last words of a step that failed
 IMPORTED = cache.CACHE / "imported"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..graph import groups_of, nodes_of, order
+from ..report.graph import groups_of, nodes_of, order
 from ..runs.listing import rows
 from ..runs.record import Run, Step, elapsed, moment
 from ..terminal import live, say

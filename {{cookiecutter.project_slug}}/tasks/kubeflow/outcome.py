@@ -19,7 +19,7 @@ from .contents import (
 )
 from .pods import Kubectl
 from .values import Reader
-from .workflow import Node, Task, Workflow
+from .workflow import Node, Task, Workflow, step_name
 
 FAILED = ("Failed", "Error")
 
@@ -105,7 +105,7 @@ class _End:
 
     def _task(self, step: Step) -> Task | None:
         listed = self.workflow.tasks if self.workflow else []
-        return next((task for task in listed if "/".join([*task.scope, task.name]) == step.name), None)
+        return next((task for task in listed if step_name(task.scope, task.name) == step.name), None)
 
     def _printed(self, task: Task, executor: Node) -> str:
         """What a step's last try printed: from the launcher's artifact, or else from Argo's archive."""

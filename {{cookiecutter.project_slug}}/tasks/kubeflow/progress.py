@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from ..project.components import component_of
+from ..runs.loops import groups_of, task_of
 from ..runs.metrics import metrics
 from ..runs.record import Run, Step, is_artifact, newest_first, state
 from .values import Reader, Values
-from .workflow import Node, Task, Workflow
+from .workflow import Node, Task, Workflow, kind_of, step_name
 
 Say = Callable[[str], None]
 
@@ -84,7 +85,7 @@ def _steps_of_workflow(run: Run, workflow: Workflow, details: list[Any]) -> None
     known = {step.name: step for step in run.steps}
     found: list[Step] = []
     for task in workflow.tasks:
-        name = "/".join([*task.scope, task.name])
+        name = step_name(task.scope, task.name)
         step = known.get(name) or Step(name)
         values = reader.values(task)
         step.place = reader.place(task.scope)
@@ -93,26 +94,37 @@ def _steps_of_workflow(run: Run, workflow: Workflow, details: list[Any]) -> None
             run.images.setdefault(own, values.image)
         _status(step, task)
         _times(step, task, times.get(values.execution))
-        _outputs(run, step, values, [*found, *run.steps])
+        _outputs(run, step, task, values, {each.name: each for each in found})
         found.append(step)
-    there = {_without_iterations(step.name) for step in found}
-    waiting = [step for step in run.steps if _without_iterations(step.name) not in there]
-    order = {"/".join([*node["inside"], node["name"]]): number for number, node in enumerate(run.graph)}
-    run.steps = sorted([*found, *waiting], key=lambda step: order.get(_without_iterations(step.name), len(order)))
-    if not run.graph:
-        return
+    there = {_key(step) for step in found}
+    waiting = [step for step in run.steps if _key(step) not in there]
+    order = {(*node["inside"], node["name"]): number for number, node in enumerate(run.graph)}
+    run.steps = sorted([*found, *waiting], key=lambda step: order.get(_key(step), len(order)))
     for step in run.steps:
-        if step.status == "waiting" and (why := _left_out(workflow, step.name)):
+        if step.status == "waiting" and (why := _left_out(workflow, step)):
             step.status, step.reason = "skipped", why
 
 
-def _without_iterations(name: str) -> str:
-    return re.sub(r"-iteration-\d+(?=/)", "", name)
+def expected(graph: list[dict[str, Any]]) -> list[Step]:
+    """The steps of a pipeline's graph before any of them is there."""
+    found = []
+    for node in graph:
+        step = Step(step_name(node["inside"], node["name"]))
+        step.place = [
+            {"group": group, "kind": kind_of(group, {}), "iteration": None, "item": None} for group in node["inside"]
+        ]
+        found.append(step)
+    return found
 
 
-def _left_out(workflow: Workflow, name: str) -> str:
+def _key(step: Step) -> tuple[str, ...]:
+    """Which task of the pipeline a step is of, whatever the iteration."""
+    return (*groups_of(step), task_of(step))
+
+
+def _left_out(workflow: Workflow, step: Step) -> str:
     """Why a group that a step is in was not entered; empty where it was, or may still be."""
-    scope = tuple(name.split("/")[:-1])
+    scope = tuple(groups_of(step))
     for depth in range(1, len(scope) + 1):
         node = workflow.groups.get(scope[:depth])
         if node and node.phase in ("Skipped", "Omitted"):
@@ -184,11 +196,10 @@ def _moment(text: Any) -> datetime | None:
         return None
 
 
-def _outputs(run: Run, step: Step, values: Values, before: list[Step]) -> None:
+def _outputs(run: Run, step: Step, task: Task, values: Values, before: dict[str, Step]) -> None:
     """What a step gave, once it has; what was fetched of it stays. A cached step's is in the run that it comes from."""
-    beside = step.name.rpartition("/")[0]
     for name, (producer, key) in values.sources.items():
-        giver = next((each for each in before if each.name == (f"{beside}/{producer}" if beside else producer)), None)
+        giver = before.get(step_name(task.scope, producer))
         if name not in step.inputs and giver and key in giver.outputs:
             step.inputs[name] = giver.outputs[key]
     if step.status != "succeeded":
@@ -208,7 +219,7 @@ def _outputs(run: Run, step: Step, values: Values, before: list[Step]) -> None:
 
 def _origin(run: Run, step: Step, image: str) -> Step | None:
     """The step of an earlier run on the same server that did the same, in whose place this one was served."""
-    task = _task(step.name)
+    task = _plain(step)
     for other in newest_first():
         if (
             other.id == run.id
@@ -217,15 +228,15 @@ def _origin(run: Run, step: Step, image: str) -> Step | None:
         ):
             continue
         for each in other.steps:
-            same = each.status == "succeeded" and each.outputs and _task(each.name) == task
+            same = each.status == "succeeded" and each.outputs and _plain(each) == task
             if same and _places(each.inputs) == _places(step.inputs):
                 return each
     return None
 
 
-def _task(name: str) -> str:
+def _plain(step: Step) -> str:
     """What a step does, whatever it is in, and however often its component is used."""
-    return re.sub(r"-\d+$", "", name.rpartition("/")[2])
+    return re.sub(r"-\d+$", "", task_of(step))
 
 
 def _places(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -6,15 +6,15 @@ from typing import Any
 
 import yaml
 
-from .. import graph
 from ..project.parameters import default_values
 from ..project.settings import Settings
-from ..runs.record import RUNS, Run, Step, newest_first
+from ..report import graph
+from ..runs.record import RUNS, Run, newest_first
 from .connect import Api, connect, fetched
 from .experiments import experiment
 from .outcome import conclude
 from .pods import Kubectl
-from .progress import OVER, update
+from .progress import OVER, expected, update
 from .refusals import spoken
 from .workflow import Workflow, decoded, read
 
@@ -132,5 +132,5 @@ def _draw(run: Run, pipeline: str) -> None:
     except (yaml.YAMLError, ParseError, AttributeError):
         return
     run.graph, run.groups = graph.nodes_of(spec), graph.groups_of(spec)
-    run.steps = [Step("/".join([*node["inside"], node["name"]])) for node in run.graph]
+    run.steps = expected(run.graph)
     run.defaults = {name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")}

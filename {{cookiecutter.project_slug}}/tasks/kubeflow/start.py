@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from .. import graph
 from ..project.components import component_of
 from ..project.parameters import default_values
 from ..project.settings import Settings
-from ..runs.record import Run, Step, create
+from ..report import graph
+from ..runs.record import Run, create
 from ..terminal import fail
 from .connect import Api
 from .experiments import experiment as experiment_id
 from .limits import check_run
+from .progress import expected
 from .refusals import spoken
 from .store import lost, said
 from .versions import Version, images_of
@@ -57,7 +58,7 @@ def start(
         images={own: image for image in images_of(spec) if (own := component_of(image))},
         template_version=config.template_version,
         command=command,
-        steps=[Step("/".join([*node["inside"], node["name"]])) for node in nodes],
+        steps=expected(nodes),
         defaults={name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")},
         graph=nodes,
         groups=graph.groups_of(spec),

@@ -8,7 +8,7 @@ from typing import Any
 from invoke.exceptions import Exit
 
 from ..project.settings import Settings
-from ..report import write_report
+from ..report.pages import write_report
 from ..runs.listing import rows
 from ..runs.record import Run
 from ..terminal import fail, live, plain

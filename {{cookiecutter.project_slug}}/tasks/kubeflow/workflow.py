@@ -17,6 +17,7 @@ Place = list[dict[str, Any]]  # the groups that a task is in: `group`, `kind`, `
 
 _PART = re.compile(r"(?P<task>[^()]*)(\((?P<index>\d+):[^()]*\))?(\((?P<attempt>\d+)\))?")
 _GROUP = re.compile(r"(condition|condition-branches|exit-handler|for-loop)-\d+")
+_SILENT = re.compile(r"(condition|condition-branches|exit-handler)-\d+")
 ITERATION = "iteration"  # what the backend calls a loop's driver, iterations and their items
 
 
@@ -201,8 +202,13 @@ def step_of_node(name: str) -> str:
     if len(path) < 2:
         return path[-1] if path else name
     scope, last = _scope(path[1:])
-    parts = scope if last == "executor" else (*scope, last.removesuffix("-driver"))
-    return "/".join(part for part in parts if part)
+    parts = [part for part in (scope if last == "executor" else (*scope, last.removesuffix("-driver"))) if part]
+    return step_name(parts[:-1], parts[-1]) if parts else name
+
+
+def step_name(scope: Iterable[str], task: str) -> str:
+    """What a step is called: by its task, led by the iterations and pipelines that it is in, as in local runs."""
+    return "/".join([*(part for part in scope if not _SILENT.fullmatch(part)), task])
 
 
 def kind_of(group: str, task: dict[str, Any]) -> str:

@@ -97,9 +97,18 @@ def default_values(spec: "PipelineSpec") -> dict[str, Any]:
     for name, definition in spec.root.input_definitions.parameters.items():
         if definition.is_optional:
             given = definition.HasField("default_value")
-            value: Any = MessageToDict(definition.default_value) if given else None
-            found[name] = float(value) if given and definition.parameter_type == 1 else value
+            value = MessageToDict(definition.default_value) if given else None
+            found[name] = value if definition.parameter_type == 1 else _whole(value)
     return found
+
+
+def _whole(value: Any) -> Any:
+    """A value with its whole numbers as int: protobuf knows floats alone."""
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _whole(item) for name, item in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def fingerprints(values: dict[str, Any], given: list[str]) -> None:

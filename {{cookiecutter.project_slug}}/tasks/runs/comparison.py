@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .metrics import Line, best, iteration, number
+from .metrics import Line, best, number, of_iteration
 from .record import Run
 
 
@@ -27,7 +27,7 @@ def comparison(compared: list[Run]) -> dict[str, list[Line]]:
     measured: list[Line] = []
     for name in dict.fromkeys([*(name for run in compared for name in run.metrics), "seconds"]):
         values = [run.seconds if name == "seconds" else run.metrics.get(name) for run in compared]
-        if iteration(name) and sum(value is not None for value in values) < 2:
+        if of_iteration(name) and sum(value is not None for value in values) < 2:
             continue  # a loop that only one of them went through has its table in that run's page
         top = {position + 1 for position in best(name, values)}
         measured.append(([name, *("" if value is None else number(value) for value in values)], top))

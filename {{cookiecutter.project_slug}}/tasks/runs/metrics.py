@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -28,7 +29,7 @@ def metrics(steps: Iterable[Step]) -> dict[str, float]:
             if isinstance(artifact, dict) and artifact.get("type") == "system.Metrics":
                 found += [(step.name, name, value) for name, value in numbers(artifact["metadata"]).items()]
     names = [name for step, name, _ in found if "/" not in step]
-    plain = {name for name in names if names.count(name) == 1}
+    plain = {name for name, count in Counter(names).items() if count == 1}
     return {name if name in plain and "/" not in step else f"{step}.{name}": value for step, name, value in found}
 
 
@@ -42,19 +43,19 @@ def headline(run: Run) -> dict[str, float]:
 
 def whole_metrics(run: Run) -> dict[str, float]:
     """The metrics that are not of an iteration of a loop."""
-    return {name: value for name, value in run.metrics.items() if not iteration(name)}
+    return {name: value for name, value in run.metrics.items() if not of_iteration(name)}
 
 
-def iteration(name: str) -> str:
-    """Which iteration a step in a loop, or a metric of it, is of: `0`, or `0/2` in a loop in a loop. Else empty."""
-    return "/".join(re.findall(r"-iteration-(\d+)(?=/)", name))
+def of_iteration(name: str) -> bool:
+    """Whether a metric is of one iteration of a loop."""
+    return bool(re.search(r"-iteration-\d+/", name))
 
 
 def sorted_by(runs: list[Run], name: str) -> list[Run]:
     """Runs by a metric or `seconds`, the best first, those without it last. Raises `Exit` for a name that none has."""
     known = {metric for run in runs for metric in run.metrics} | {"seconds"}
     if name not in known:
-        shown = sorted(metric for metric in known if not iteration(metric))
+        shown = sorted(metric for metric in known if not of_iteration(metric))
         raise fail(f"no run has a metric '{name}'; there are: {', '.join(shown)}.")
     value = {run.id: run.seconds if name == "seconds" else run.metrics.get(name) for run in runs}
     sign = 1 if lower_is_better(name) else -1

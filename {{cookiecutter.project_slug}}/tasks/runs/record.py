@@ -3,22 +3,25 @@
 import json
 import os
 import subprocess
-import threading
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..files import ROOT, write
 from ..terminal import fail
+from .saving import Saver
 
 RUNS = ROOT / "runs"
-_saving = threading.Lock()
 
 
 @dataclass
 class Step:
-    """One task of a run. `status`: waiting, running, succeeded, failed, stopped or skipped."""
+    """One task of a run. `status`: waiting, running, succeeded, failed, stopped or skipped.
+
+    `place` are the groups that it is in, the outermost first: the `group`, its `kind` (loop, condition, pipeline, ...),
+    and of a loop the `iteration`, which counts from 0, and its `item`. Records of earlier versions have none.
+    """
 
     name: str
     component: str = ""
@@ -61,6 +64,9 @@ class Run:
     graph: list[dict[str, Any]] = field(default_factory=list)
     groups: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._saver = Saver(self._write)
+
     @property
     def folder(self) -> Path:
         return RUNS / self.id
@@ -69,9 +75,26 @@ class Run:
         return self.folder / "logs" / f"{step.replace('/', '.')}.log"
 
     def save(self) -> None:
-        """Write `run.json` whole or not at all."""
-        with _saving:
-            write(self.folder / "run.json", json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+        """Write `run.json` whole or not at all: at once, or within a moment where it has just been written.
+
+        A run that is over is written at once. Inputs, outputs and metrics are replaced, never changed: another thread
+        may be writing them.
+        """
+        if self.status == "running":
+            self._saver.soon()
+        else:
+            self._saver.now()
+
+    def _write(self) -> None:
+        large = self.status == "running" and len(self.steps) > 50  # on one line while it goes on: five times as fast
+        text = json.dumps(self, default=_fields, indent=None if large else 2, ensure_ascii=False)
+        write(self.folder / "run.json", text + "\n")
+
+
+def _fields(part: object) -> dict[str, Any]:
+    if not isinstance(part, Run | Step):
+        raise TypeError(f"{part!r} is no part of a record")
+    return {name: value for name, value in vars(part).items() if not name.startswith("_")}
 
 
 def now() -> str:
