@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -296,3 +298,28 @@ def test_a_store_that_lost_what_the_cache_still_serves_is_said_before_a_run(kfp:
     assert len(kfp.runs) == 1
     inv(project, "run", "--on", "cluster", "--no-cache", "--detach")
     assert len(kfp.runs) == 2
+
+
+NODES = {
+    "x(0).root(0).training(0).executor(0)": "training",
+    "x(0).root(0).training(0).executor(2)": "training",
+    "x(1).root(0).training-driver(0)": "training",
+    "x(0).root(0).condition-1(0).condition-branches-2(0).adding(0).executor(0)": "adding",
+    "x(0).root(0).exit-handler-1(0).adding(0).executor(0)": "adding",
+    "x(0).root(0).exit-handler-1.onExit(0).tell(0).executor(0)": "tell",
+    "x(0).root(0).for-loop-1(0).iteration-iterations(1:1)(0).iteration-item(0).t(0).executor(0)": (
+        "for-loop-1-iteration-1/t"
+    ),
+    "x(0).root(0).for-loop-1(0).iteration-iterations(1:1)(0).iteration-item(0).for-loop-2(0)"
+    ".iteration-iterations(0:0)(0).iteration-item(0).condition-3(0).t(0).executor(0)": (
+        "for-loop-1-iteration-1/for-loop-2-iteration-0/t"
+    ),
+    "x(0).root(0).inner(0).adding(0).executor(0)": "inner/adding",
+}
+
+
+def test_a_node_is_told_by_its_name(default_project: Path) -> None:
+    """The names are those that argocompiler/dag.go makes, and Argo's `onExit` for the hook of an exit handler."""
+    script = f"from tasks.kubeflow.workflow import step_of_node\nprint(*map(step_of_node, {list(NODES)!r}), sep='\\n')"
+    said = subprocess.run([sys.executable, "-c", script], cwd=default_project, capture_output=True, text=True)
+    assert said.stdout.splitlines() == list(NODES.values()), said.stderr
