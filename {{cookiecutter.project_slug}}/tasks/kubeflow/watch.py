@@ -51,6 +51,12 @@ def _followed(api: Api, run: Run, kubectl: Kubectl | None, say: Say, back: str) 
     while True:
         try:
             found = get_run(api, run.remote["run_id"])
+            # The workflow is large: it is asked for where something has changed.
+            if found and (now := _states(found)) != seen:
+                fresh = get_workflow(api, run, kubectl)
+                if workflow and not fresh:
+                    raise fail(f"{api.host} does not give the run's workflow any more.")
+                workflow, seen = fresh, now
             silent_since = None
         except Exit as error:
             if silent_since is None:
@@ -64,8 +70,6 @@ def _followed(api: Api, run: Run, kubectl: Kubectl | None, say: Say, back: str) 
             run.status, run.reason = "stopped", GONE
             run.save()
             raise fail(f"run {run.id} is gone from {api.host}: somebody has deleted it there, or reset the cluster.")
-        if (now := _states(found)) != seen:  # the workflow is large: it is asked for where something has changed
-            workflow, seen = get_workflow(api, run, kubectl), now
         update(run, found, workflow, plain)
         run.save()
         if run.status in OVER:
