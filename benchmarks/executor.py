@@ -84,7 +84,7 @@ def spent(root: Path, *arguments: str) -> float:
     record = json.loads(max(root.glob("runs/*/run.json")).read_text(encoding="utf-8"))
     starts = [_moment(step["started"]) for step in record["steps"]]
     ends = [_moment(step["started"]) + step["seconds"] for step in record["steps"]]
-    return max(ends) - min(starts)
+    return float(max(ends) - min(starts))
 
 
 def _moment(text: str) -> float:
@@ -122,5 +122,5 @@ def costs(folder: Path) -> list[ROW]:
         ("What a step costs beyond its process", "at most 20 ms", f"{(alone - base) / 100 * cores * 1000:.1f} ms"),
         ("300 steps, against 100", "linear: at most 3.3x", f"{larger[300] / alone:.2f}x"),
         ("1,000 steps, against 100", "linear: at most 11x", f"{larger[1000] / alone:.2f}x"),
-        ("Two trainings side by side, against one", "at most 1.2x", f"{twice / once:.2f}x ({twice:.1f} to {once:.1f} s)"),
+        ("Two trainings side by side, against one", "at most 1.2x", f"{twice / once:.2f}x ({twice:.1f} s)"),
     ]  # fmt: skip
