@@ -4,6 +4,7 @@
 """
 
 from pathlib import Path
+from typing import Any
 
 from kfp import dsl
 from kfp.components import load_component_from_file
@@ -27,6 +28,7 @@ def pipeline(
     source: str,
     target: str,
     problem_type: str,
+    reading: dict[str, Any] = {},  # noqa: B006  how the source is read where it is not plain: `inv data.adopt` sets it
     source_fingerprint: str = "",  # `inv run` fills this in, so that a changed source is never served from the cache
     test_size: float = 0.2,
     seed: int = 0,
@@ -36,7 +38,7 @@ def pipeline(
     learning_rates: list[float] = [],  # noqa: B006  others to try, side by side: inv run -p learning_rates=[0.03,0.3]
 ) -> None:
     kind = {"target": target, "problem_type": problem_type}
-    gathered = gather(source=source, source_fingerprint=source_fingerprint)
+    gathered = gather(source=source, reading=reading, source_fingerprint=source_fingerprint)
     validated = validate(table=gathered.outputs["table"])
     split = preprocess(table=validated.outputs["validated"], test_size=test_size, seed=seed, **kind)
     learning = {"train": split.outputs["train"], "seed": seed, "max_iter": max_iter, "max_leaf_nodes": max_leaf_nodes}

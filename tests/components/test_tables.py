@@ -16,7 +16,7 @@ BAD_TABLES: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame | bytes],
     "empty": ("gathering", lambda p: b"", "is empty", "Give a file"),
     "header only": ("gathering", lambda p: p.head(0), "no rows", "Give a file"),
     "duplicate columns": ("gathering", lambda p: b"a,b,a\n1,2,3\n", "'a'", "Rename"),
-    "ragged": ("gathering", lambda p: b"a,b\n1,2\n1,2,3\n", "Row #3", "Correct"),
+    "ragged": ("gathering", lambda p: b"a,b\n1,2\n1,2,3\n", "line 3 ", "Correct"),
     "column missing": ("validation", lambda p: p.drop(columns="sex"), "sex", "schema.yaml"),
     "wrong type": (
         "validation",
@@ -52,7 +52,7 @@ def test_a_bad_table_is_refused_by_the_step_that_sees_it(penguins: Path, what: s
     ("step", "parameter", "says"),
     [
         ("gathering", "source=data/nosuch.csv", "does not exist"),
-        ("gathering", "source=data", "is a folder"),
+        ("gathering", "source=empty", "is a folder"),
         ("gathering", "source=sample://dodos", "sample://penguins"),
         ("gathering", "source=http://localhost:9/table.csv", "cannot read source"),
         ("gathering", "source=nosuch://table.csv", "cannot read source"),
@@ -65,7 +65,7 @@ def test_a_bad_table_is_refused_by_the_step_that_sees_it(penguins: Path, what: s
 def test_a_bad_parameter_is_refused_by_the_step_that_sees_it(
     penguins: Path, step: str, parameter: str, says: str
 ) -> None:
-    (penguins / "data").mkdir(exist_ok=True)
+    (penguins / "empty").mkdir(exist_ok=True)
     assert says in refused(penguins, step, parameter)
 
 

@@ -3,7 +3,7 @@
 from helpers import house
 
 # What is not as it should be yet, by file. This list only ever gets shorter.
-LEFT = ["data/adopt.py"]
+LEFT: list[str] = []
 
 
 def test_rooms_import_only_what_is_below_them_and_nothing_is_too_large() -> None:

@@ -1,15 +1,16 @@
-"""Where tables come from: a path, a sample of the project, or a URI.
+"""Where tables come from: a path, a folder, a glob, a sample of the project, or a URI.
 
 The commands of the project import this too, so what is heavy is imported where it is used.
 """
 
+import glob
 import hashlib
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,18 +18,33 @@ from shared.step import StepError
 
 
 def local_path(source: str) -> Path | None:
-    """The file of this machine that `source` names; None for a URI. Raises StepError where there is no such file."""
+    """What `source` names on this machine: a file, a folder or a glob; None for a URI. Raises StepError if nothing."""
     if "://" in source and not source.startswith("sample://"):
         return None
     path = Path(source).expanduser()
     if source.startswith("sample://"):
         path = Path(__file__).with_name(f"{source.removeprefix('sample://')}.csv")
-    if path.is_dir():
-        raise StepError(f"source {source!r} is a folder. Give the path of one CSV or Parquet file.")
-    if not path.is_file():
-        where = f"{source!r} does not exist (looked for {path.absolute()})"
+    if not path.exists() and not (glob.has_magic(source) and files_of(path)):
+        what = "matches no file" if glob.has_magic(source) else "does not exist"
+        where = f"{source!r} {what} (looked for {path.absolute()})"
         raise StepError(f"source {where}. Give a path, a URI or sample://penguins.")
+    if not files_of(path):
+        raise StepError(f"source {source!r} is a folder without a file. Give one with a table in it.")
     return path
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files of a file, a folder or a glob, in the order of their names, without what is hidden or a marker."""
+    if path.is_file():
+        return [path]
+    root, pattern = (path, "**/*") if path.is_dir() else (Path(path.anchor), str(path.relative_to(path.anchor)))
+    inside = root.glob(pattern)
+    return sorted(file for file in inside if file.is_file() and belongs(file.relative_to(root).parts))
+
+
+def belongs(parts: tuple[str, ...]) -> bool:
+    """Whether a file of a folder is part of its table: what writers leave beside (_SUCCESS, .crc) is not."""
+    return not any(part.startswith((".", "_")) for part in parts)
 
 
 @contextmanager
@@ -55,13 +71,34 @@ def remote(source: str) -> Iterator[tuple[Any, str, dict[str, Any]]]:
         raise StepError(f"cannot read source {source!r}: {said}. {remedy}") from problem
 
 
+def remote_files(system: Any, path: str, info: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the file system says of the files of a remote file or folder, by their paths from there."""
+    if info.get("type") != "directory":
+        return {PurePosixPath(urlsplit(path).path).name or "table": {"name": path} | info}
+    found = system.find(path, detail=True).items()
+    inside = {PurePosixPath(name.strip("/")).relative_to(path.strip("/")): about for name, about in found}
+    return {str(name): inside[name] for name in sorted(inside) if belongs(name.parts)}
+
+
 def fingerprint(source: str) -> str:
     """A text that changes when the data behind `source` do; a new one each time where that cannot be known."""
     if path := local_path(source):
-        with path.open("rb") as file:
-            return f"{path.stat().st_size}-{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
-    with remote(source) as (_, _, info):
-        pass
+        stamps = {str(file): digest(file) for file in files_of(path)}
+    else:
+        with remote(source) as (system, inside, info):
+            stamps = {name: stamp(about) for name, about in remote_files(system, inside, info).items()}
+    if len(stamps) == 1:
+        return next(iter(stamps.values()))
+    return hashlib.sha256(repr(stamps).encode()).hexdigest()[:16]
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"{path.stat().st_size}-{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
+
+
+def stamp(info: dict[str, Any]) -> str:
+    """What a server says of a file that changes with its content; where it says nothing such, the time."""
     if entity := info.get("ETag") or info.get("etag"):
         return str(entity).strip('"')
     changed = info.get("Last-Modified") or info.get("LastModified") or info.get("mtime")
@@ -70,12 +107,16 @@ def fingerprint(source: str) -> str:
 
 @contextmanager
 def local_copy(source: str) -> Iterator[Path]:
-    """The file of `source` on this machine: itself, or a temporary copy of a remote one."""
+    """The file, folder or glob of `source` on this machine: itself, or a temporary copy of a remote one."""
     if path := local_path(source):
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder, Path(urlsplit(source).path).name or "table")
-        with remote(source) as (system, inside, _), system.open(inside, "rb") as file, copy.open("wb") as target:
-            shutil.copyfileobj(file, target, 1 << 22)
-        yield copy
+        with remote(source) as (system, inside, info):
+            files = remote_files(system, inside, info)
+            for name, about in files.items():
+                copy = Path(folder, name)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                with system.open(about["name"], "rb") as file, copy.open("wb") as target:
+                    shutil.copyfileobj(file, target, 1 << 22)
+        yield Path(folder) if info.get("type") == "directory" else Path(folder, next(iter(files)))

@@ -24,11 +24,45 @@ def new(c: Context, name: str) -> None:
     new_component(name, say)
 
 
-@task(positional=["source"], help={"source": "a path or URI of CSV or Parquet", "target": "the column to predict"})
-def adopt(c: Context, source: str, target: str = "") -> None:
-    """Make the pipeline run on your table: infers schema.yaml and sets the defaults."""
+@task(
+    positional=["source"],
+    iterable=["drop", "text", "missing"],
+    help={
+        "source": "a path, folder, glob or URI of CSV, Parquet, JSON lines or Excel",
+        "target": "the column to predict",
+        "classification": "predict classes, whatever the target looks like",
+        "regression": "predict a quantity, whatever the target looks like",
+        "drop": "a column to leave out; may be given several times",
+        "text": "a column to read as text; may be given several times",
+        "missing": "a word that means missing, instead of NA, N/A, null and their like; '' for none; several times",
+        "delimiter": "what is between two values of CSV",
+        "decimal": "the decimal sign of CSV: , or .",
+        "encoding": "of CSV that is not UTF-8",
+        "dry-run": "only tell how the table is understood",
+    },
+)
+def adopt(
+    c: Context,
+    source: str,
+    target: str = "",
+    classification: bool = False,
+    regression: bool = False,
+    drop: list[str] = [],  # noqa: B006  invoke makes a new one
+    text: list[str] = [],  # noqa: B006
+    missing: list[str] = [],  # noqa: B006
+    delimiter: str = "",
+    decimal: str = "",
+    encoding: str = "",
+    dry_run: bool = False,
+) -> None:
+    """Make the pipeline run on your table: tells how it is understood, writes schema.yaml, sets the defaults."""
     if not target:
         raise fail(f"which column is to be predicted? inv data.adopt {source} --target COLUMN")
+    if classification and regression:
+        raise fail("a target is predicted by --classification or by --regression. Leave one out.")
     from ..data.adopt import adopt_table
+    from ..data.gathering import Choices
 
-    adopt_table(source, target, say)
+    kind = "classification" if classification else "regression" if regression else ""
+    choices = Choices(kind, drop, text, missing or None, delimiter, decimal, encoding)
+    adopt_table(source, target, choices, dry_run, say)

@@ -11,7 +11,7 @@ from ..project.settings import load_settings
 from ..runs.listing import compared_text, details
 from ..runs.listing import listing as table_of_runs
 from ..runs.metrics import sorted_by
-from ..runs.record import Run, find, newest_first, state, step_of, summary
+from ..runs.record import Run, find, newest_first, state, step_of, summary, unreadable
 from ..terminal import fail, say
 from .run import check_engine, finish
 
@@ -41,6 +41,8 @@ def listing(c: Context, json: bool = False, on: str = "", sort: str = "") -> Non
         say(table_of_runs(found, sort))
     else:
         say("no runs yet; start one with: inv run")
+    for name, why in unreadable().items():
+        print(f"{name} cannot be read: {why}", file=sys.stderr)
 
 
 @task(positional=["id"], help={"id": "a run's id, the start of one, or latest"})
@@ -115,7 +117,7 @@ def watch(c: Context, id: str) -> None:
 
     config = load_settings(c)
     follow(connect(config, say), run, config, say)
-    finish(run)
+    finish(run, config)
 
 
 def _refresh(c: Context, everything: bool = False) -> None:

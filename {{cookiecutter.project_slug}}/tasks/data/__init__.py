@@ -1,1 +1,1 @@
-"""A table of one's own."""
+"""A table of one's own: how it is understood, and what becomes of it."""

@@ -2,44 +2,139 @@
 
 import json
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..files import ROOT, write
-from ..project.components import COMPONENTS
+from ..project.components import COMPONENTS, component_path
 from ..terminal import fail
+from .gathering import Choices, gathered, placed
+from .schema_yaml import schema_yaml
+from .shown import show
+from .target import known, obstacle, problem_of
+from .understanding import Column, columns_of, judge
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from reading import Gathered
 
 Say = Callable[[str], None]
+SCHEMA = COMPONENTS / "validation" / "schema.yaml"
 
 
-def adopt_table(source: str, target: str, say: Say) -> None:
-    """Infer schema.yaml from a table and make it the pipeline's default. Nothing changes where the table is refused."""
-    from ruamel.yaml import YAML
+@dataclass
+class Understood:
+    """A table, its columns and what is to be predicted."""
 
-    place = _placed(source)
+    place: str  # the source as the steps see it
+    found: "Gathered"
+    columns: list[Column]
+    left_out: list[Column]
+    target: Column
+    problem_type: str
+    reason: str
+
+
+def adopt_table(source: str, target: str, choices: Choices, dry_run: bool, say: Say) -> Understood:
+    """Understand a table, tell how, and make it the pipeline's. Nothing changes where it is refused, or only tried."""
+    table = understand(source, target, choices)
+    for line in table.found.told:
+        say(line)
+    show([*table.columns, *table.left_out], target)
+    kind = f"{table.problem_type} ({table.reason})"
+    say(f"{table.found.rows:,} rows, {len(table.columns)} columns; '{target}' is to be predicted: {kind}")
+    if problem := obstacle(table.target, table.problem_type):
+        say(f"as it is, a run will be refused: {problem}")
+    if dry_run:
+        say("nothing was written (--dry-run)")
+        return table
+    kept = _write_schema(table.columns, table.place)
+    parameters = {"source": table.place, "target": target, "problem_type": table.problem_type}
+    _set_parameters(parameters | {"reading": json.loads(str(table.found.reading))})
+    say(f"wrote components/validation/schema.yaml (before: {kept.relative_to(ROOT)}) and parameters in invoke.yaml")
+    say("read schema.yaml, then: inv run")
+    return table
+
+
+def understand(source: str, target: str, choices: Choices) -> Understood:
+    """Gather a table, and look at its columns and at what predicting the target would be. Raises `Exit`."""
+    if target in choices.drop:
+        raise fail(f"'{target}' is to be predicted and left out (--drop). Choose one of both.")
+    place = placed(source)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table"
-        _gather(place, path)
-        columns = _columns(path)
-    if target not in columns:
-        import difflib
+        found = gathered(place, path, choices)
+        for name in (target, *choices.drop, *choices.text):
+            known(name, found.names)
+        columns = columns_of(path)
+        goal = next((column for column in columns if column.name == target), None)
+        if not goal:
+            raise fail(f"'{target}' cannot be predicted: {found.notes[target]}. Choose another target.")
+        if len(columns) == 1:
+            gone = ", ".join(f"{name!r} ({note})" for name, note in found.notes.items() if name != target)
+            less = f"; left out: {gone}" if gone else ""
+            raise fail(f"there is no column besides '{target}' to learn from{less}. Give a table with features.")
+        problem_type, reason = problem_of(goal, choices.problem_type)
+        hints = _leaks(path, target, problem_type)
+    for column in columns:
+        _note(column, found, "" if column is goal else hints.get(column.name, ""))
+        if column is not goal:
+            judge(column)
+    if goal.missing:
+        goal.notes.append(f"{goal.missing:,} rows without it are not learnt from")
+    return Understood(place, found, columns, _left_out(found, columns), goal, problem_type, reason)
 
-        near = difflib.get_close_matches(target, columns, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise fail(f"the table has no column '{target}'.{hint} Its columns: {', '.join(columns)}.")
-    schema = COMPONENTS / "validation" / "schema.yaml"
+
+def _leaks(table: Path, target: str, problem_type: str) -> dict[str, str]:
+    with component_path():
+        from shared.hints import leaks
+
+        return leaks(table, target, problem_type)
+
+
+def _note(column: Column, found: "Gathered", leak: str) -> None:
+    """Put with a column what the gathering step and the hints of leakage say of it."""
+    if leak:
+        column.notes.append(f"{leak}: is it known before the event?")
+    if column.name in found.notes:
+        column.notes.append(found.notes[column.name] + _otherwise(column, found))
+
+
+def _otherwise(column: Column, found: "Gathered") -> str:
+    """How a person decides otherwise, where something was decided of a column."""
+    if column.kind in ("category", "text"):
+        return " (--missing '' keeps such words)" if "taken as missing" in found.notes[column.name] else ""
+    kept_as_text = column.name in found.reading.columns or found.reading.decimal
+    return f" (or --text '{column.name}')" if kept_as_text else ""
+
+
+def _left_out(found: "Gathered", columns: list[Column]) -> list[Column]:
+    """The columns of the source that are not in the gathered table."""
+    kept = {column.name for column in columns}
+    gone = [Column(name, "left out", None, found.rows, 0, 0) for name in found.names if name not in kept]
+    for column in gone:
+        note = found.notes.get(column.name, "--drop" if column.name in found.reading.drop else "")
+        column.notes.append(note.removeprefix("left out: "))
+    return gone
+
+
+def _write_schema(columns: list[Column], place: str) -> Path:
+    """Write schema.yaml, and return where the one that was there is kept."""
     kept = ROOT / "build" / "schema.before-adopt.yaml"
     kept.parent.mkdir(exist_ok=True)
-    if schema.exists():
-        shutil.copy(schema, kept)
-    problem_type = columns[target]["problem_type"]
-    write(schema, _schema_yaml(columns, place))
+    if SCHEMA.exists():
+        shutil.copy(SCHEMA, kept)
+    write(SCHEMA, schema_yaml(columns, place))
+    return kept
+
+
+def _set_parameters(parameters: dict[str, Any]) -> None:
+    """Set the pipeline's parameters in invoke.yaml, whose comments stay. One that is empty goes."""
+    from ruamel.yaml import YAML
+
     codec = YAML()
     codec.preserve_quotes = True
     codec.width = 4096
@@ -47,101 +142,11 @@ def adopt_table(source: str, target: str, say: Say) -> None:
     document = codec.load(invoke.read_text(encoding="utf-8"))
     if document.get("parameters") is None:
         document["parameters"] = {}
-    document["parameters"].update({"source": place, "target": target, "problem_type": problem_type})
-    from io import StringIO
-
+    for name, value in parameters.items():
+        if value == {}:
+            document["parameters"].pop(name, None)
+        else:
+            document["parameters"][name] = value
     text = StringIO()
     codec.dump(document, text)
     write(invoke, text.getvalue())
-    rows = columns[target]["rows"]
-    say(f"{rows} rows, {len(columns)} columns; '{target}' is to be predicted: {problem_type}")
-    say(f"wrote components/validation/schema.yaml (before: {kept.relative_to(ROOT)}) and parameters in invoke.yaml")
-    say("read schema.yaml, then: inv run")
-
-
-def _placed(source: str) -> str:
-    """A source as the steps see it: a local path from the project's folder where it lies inside, else whole."""
-    if "://" in source:
-        return source
-    path = Path(source).expanduser().resolve()
-    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
-
-
-def _gather(source: str, table: Path) -> None:
-    """Copy a source to Parquet with the gathering step's own program. Raises `Exit` with its message."""
-    from ..engine.host import host_process
-
-    outputs = {"outputFile": str(table.with_name("executor_output.json"))}
-    command = ["python", "-m", "gather", "--source", source, "--table", str(table)]
-    command, env = host_process("gathering", [*command, "--executor-input", json.dumps({"outputs": outputs})], {})
-    result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, encoding="utf-8")
-    if result.returncode:
-        last = (result.stderr.strip().splitlines() or ["no message"])[-1]
-        raise fail(last.removeprefix("error: "))
-
-
-def _columns(path: Path) -> dict[str, dict[str, Any]]:
-    """What is known of each column after one pass: its pandera type, what it holds, and what predicting it would be.
-
-    Memory grows with the distinct values of a column, of which at most 21 are kept, not with the table.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    file = pq.ParquetFile(path)
-    columns: dict[str, dict[str, Any]] = {
-        field.name: {"type": field.type, "missing": 0, "values": set(), "range": None, "rows": file.metadata.num_rows}
-        for field in file.schema_arrow
-    }
-    for batch in file.iter_batches(batch_size=65536):
-        for name, column in columns.items():
-            values = batch.column(batch.schema.get_field_index(name))
-            column["missing"] += values.null_count
-            if len(column["values"]) <= 20 and not pa.types.is_nested(values.type):
-                column["values"] |= {value for value in pc.unique(values).to_pylist() if value is not None}
-            if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
-                seen = pc.min_max(values).as_py()
-                if seen["min"] is not None:
-                    low, high = column["range"] or (seen["min"], seen["max"])
-                    column["range"] = (min(low, seen["min"]), max(high, seen["max"]))
-    for column in columns.values():
-        few = len(column["values"]) <= 20
-        column["dtype"] = _dtype(column["type"])
-        classes = column["dtype"] in ("str", "boolean", None) or (column["dtype"] == "Int64" and few)
-        column["problem_type"] = "classification" if classes else "regression"
-        column["categories"] = sorted(column["values"]) if column["dtype"] == "str" and few else None
-    return columns
-
-
-def _dtype(type_: "pa.DataType") -> str | None:
-    """The pandera type of an Arrow type, one that can hold missing values; None for what pandera does not check."""
-    import pyarrow as pa
-
-    if pa.types.is_boolean(type_):
-        return "boolean"
-    if pa.types.is_integer(type_):
-        return "Int64"
-    if pa.types.is_floating(type_) or pa.types.is_decimal(type_) or pa.types.is_null(type_):
-        return "float64"
-    if pa.types.is_date(type_) or (pa.types.is_timestamp(type_) and type_.tz is None):
-        return "datetime64[ns]"
-    return "str" if pa.types.is_string(type_) or pa.types.is_large_string(type_) else None
-
-
-def _schema_yaml(columns: dict[str, dict[str, Any]], source: str) -> str:
-    """A pandera schema that the table holds: types, which columns may have missing values, and the categories seen."""
-    lines = [
-        f"# What a valid table looks like (pandera), inferred from {json.dumps(source, ensure_ascii=False)}.",
-        "# Tighten it with what you know: checks such as in_range, isin, str_matches. nullable: missing values may be.",
-        "columns:",
-    ]
-    for name, column in columns.items():
-        lines.append(f"  {json.dumps(name, ensure_ascii=False)}:")
-        seen = f"  # seen: {column['range'][0]:g} to {column['range'][1]:g}" if column["range"] else ""
-        lines.append(f"    dtype: {column['dtype'] or 'null  # not checked'}{seen}")
-        if column["missing"]:
-            lines.append(f"    nullable: true  # {column['missing']} of {column['rows']} missing")
-        if column["categories"]:
-            lines.append(f"    checks: {{isin: {json.dumps(column['categories'], ensure_ascii=False)}}}")
-    return "\n".join([*lines, "coerce: true", ""])

@@ -1,0 +1,147 @@
+"""Parquet, JSON and Excel: tables whose values have types already."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from os.path import commonpath
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as is_
+from pyarrow.parquet import ParquetWriter
+
+from kinds import quoted
+from reading import Gathered, Reading
+from shared.step import StepError
+from shared.tables import batches, schema_of
+
+LEFT_OUT = "left out: a model here takes no {type}"
+
+
+def copy_parquet(files: Sequence[Path], target: Path, reading: Reading) -> Gathered:
+    """Write the files, and what their folders say (colour=red), as one table."""
+    root = Path(commonpath([file.parent for file in files]))
+    schema = schema_of(files[0])
+    for other in files[1:]:
+        if schema_of(other) != schema:
+            what = f"{other.name!r} has other columns or types than {files[0].name!r}"
+            raise StepError(f"{what}. Give files of one kind.")
+    said = parts_of(files[0], root)
+    for name in said:
+        schema = schema.append(pa.field(name, pa.string()))
+    if twice := [name for name, count in Counter(schema.names).items() if count > 1]:
+        raise StepError(f"columns with the same name: {', '.join(map(repr, twice))}. Rename them in the source.")
+    kept, notes = plain_schema(schema, next(batches(files[0]), None), reading)
+    rows = 0
+    with ParquetWriter(target, kept) as writer:
+        for file in files:
+            for batch in batches(file):
+                for name, value in parts_of(file, root).items():
+                    batch = batch.append_column(name, pa.repeat(pa.scalar(value), batch.num_rows))
+                columns = [plain(batch.column(field.name), field, reading) for field in kept]
+                writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=kept))
+                rows += batch.num_rows
+    return Gathered(rows, len(kept), [], notes, schema.names, reading)
+
+
+def parts_of(file: Path, root: Path) -> dict[str, str]:
+    """What the folders below the root say, as in colour=red."""
+    return dict(part.split("=", 1) for part in file.relative_to(root).parts[:-1] if "=" in part)
+
+
+def plain_schema(schema: Any, first: Any, reading: Reading) -> tuple[Any, dict[str, str]]:
+    """The schema in types that every step knows, without what is left out; and notes on the columns."""
+    fields, notes = [], {}
+    for field in schema:
+        if field.name in reading.drop:
+            continue
+        type_ = field.type.storage_type if isinstance(field.type, pa.BaseExtensionType) else field.type
+        type_ = type_.value_type if is_.is_dictionary(type_) else type_
+        if is_binary(type_) and first is not None:
+            try:
+                first.column(field.name).cast(pa.string())
+                notes[field.name], type_ = "bytes read as text", pa.string()
+            except pa.ArrowInvalid:
+                pass
+        if is_.is_nested(type_) or is_.is_interval(type_) or is_binary(type_):
+            notes[field.name] = LEFT_OUT.format(type=type_)
+        elif reading.columns.get(field.name) == "text" or is_.is_large_string(type_) or is_.is_string_view(type_):
+            fields.append(pa.field(field.name, pa.string()))
+        else:
+            fields.append(pa.field(field.name, pa.float32() if is_.is_float16(type_) else type_))
+    return pa.schema(fields), notes
+
+
+def is_binary(type_: Any) -> bool:
+    tests = (is_.is_binary, is_.is_large_binary, is_.is_fixed_size_binary, is_.is_binary_view)
+    return any(test(type_) for test in tests)
+
+
+def plain(column: Any, field: Any, reading: Reading) -> Any:
+    """A column in its plain type, with no value where it is NaN or a word that the reading says to mean missing."""
+    try:
+        column = column.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as problem:
+        said = f"column {field.name!r} cannot be read as {field.type}: {problem}"
+        raise StepError(f"{said}. Correct it, or leave it out.") from problem
+    if is_.is_floating(field.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
+    if reading.missing and is_.is_string(field.type):
+        column = pc.if_else(pc.is_in(column, pa.array(reading.missing_words)), None, column)
+    return column
+
+
+def copy_json(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], target: Path, reading: Reading) -> Gathered:
+    """Write files of JSON lines, or of a list of objects, as one table."""
+    paths = ", ".join(quoted(str(file)) for file in files)
+    source = f"read_json([{paths}], sample_size = -1, maximum_object_size = 33554432)"
+    try:
+        columns = connection.execute(f"DESCRIBE FROM {source}").fetchall()
+        chosen, notes = [], {}
+        for name, type_, *_ in columns:
+            column = '"' + name.replace('"', '""') + '"'
+            if name in reading.drop:
+                continue
+            if type_.endswith("]") or type_.startswith(("STRUCT", "MAP")):
+                notes[name] = LEFT_OUT.format(type="list" if type_.endswith("]") else "object")
+            elif type_ == "JSON":
+                chosen.append(f"{column}->>'$' AS {column}")
+            elif reading.columns.get(name) == "text":
+                chosen.append(f"CAST({column} AS VARCHAR) AS {column}")
+            else:
+                chosen.append(f"CAST({column} AS DOUBLE) AS {column}" if type_ in ("HUGEINT", "UHUGEINT") else column)
+        query = f"COPY (SELECT {', '.join(chosen)} FROM {source}) TO {quoted(str(target))} (FORMAT parquet)"
+        found: Any = connection.execute(query).fetchone()
+    except duckdb.Error as problem:
+        first = str(problem).partition("\n")[0].partition(": ")[2]
+        for file in files:
+            first = first.replace(str(file), file.name)
+        raise StepError(f"{files[0].name!r} cannot be read as JSON: {first}. Correct the file.") from problem
+    return Gathered(int(found[0]), len(chosen), [], notes, [name for name, *_ in columns], reading)
+
+
+def sheet_as_csv(path: Path, target: Path) -> str:
+    """Write the first sheet with values as CSV, for which there is a reader; return what to say of it."""
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        book = CalamineWorkbook.from_path(str(path))
+        names = [name for name in book.sheet_names if book.get_sheet_by_name(name).height]
+        rows: Iterator[list[Any]] = book.get_sheet_by_name(names[0]).iter_rows() if names else iter(())
+        with target.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([as_text(cell) for cell in row] for row in rows)
+    except (CalamineError, ValueError, OSError) as problem:
+        raise StepError(f"{path.name!r} cannot be read as Excel: {problem}. Save it anew, or as CSV.") from problem
+    more = f"; not read: {', '.join(names[1:])}" if len(names) > 1 else ""
+    return f"sheet {names[0]!r} of Excel" + more if names else ""
+
+
+def as_text(cell: Any) -> str:
+    """A cell as one would write it in CSV: whole numbers, which Excel keeps as decimals, as whole ones."""
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+        return str(int(cell))
+    return json.dumps(cell) if isinstance(cell, bool) else str(cell)

@@ -1,0 +1,214 @@
+"""What the columns of a delimited file hold, decided from all of their values, and said where it is not plain."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kinds import GROUPED, KINDS, NUMBERS, quoted, sql_of
+from reading import WORDS, Reading
+from shared.step import StepError
+
+HEAD_ROWS = 1_000  # by which a kind is ruled out for a column
+ZEROS = "regexp_full_match({c}, '[-+]?0[0-9]+')"
+COMMA = r"regexp_matches({c}, '\d,(\d{{1,2}}|\d{{4,}})\D*$')"  # no groups of thousands end so
+
+
+@dataclass
+class Fit:
+    """How the values of a column fit: how many there are, how many are of each kind, and some that are not."""
+
+    values: int = 0
+    missing: int = 0  # values that are one of the reading's words for it
+    missing_words: list[str] = field(default_factory=list)
+    zeros: int = 0  # numbers of digits alone that begin with 0, such as 007
+    zero: str = ""  # one of them
+    commas: int = 0  # values in which a comma is surely a decimal one
+    example: str = ""  # the longest value
+    fits: dict[str, int] = field(default_factory=dict)
+    misfits: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Decided:
+    kind: str
+    strict: bool = True  # whether every value seen was of this kind
+    note: str = ""
+    keep: bool = False  # whether the next table must be read so too, whatever is in it
+
+
+@dataclass(frozen=True)
+class Decisions:
+    columns: dict[str, Decided]
+    decimal: str  # the decimal sign, where it is a comma
+
+
+def decide_all(connection: Any, source: str, names: Sequence[str], reading: Reading, delimiter: str) -> Decisions:
+    """What the columns c0, c1, ... of text in `source` hold, which have these names."""
+    pairs = {f"c{number}": name for number, name in enumerate(names)}
+    missing = reading.missing_words
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE head AS FROM {source} LIMIT {HEAD_ROWS}")
+    likely = plausible(connection, list(pairs), missing)
+    for c, name in pairs.items():
+        if (told := reading.columns.get(name)) and told not in likely[c]:
+            likely[c].append(told)
+    found = count(connection, source, likely, missing)
+    if odd := {c: with_numbers(likely[c]) for c, fit in found.items() if is_odd(fit)}:
+        found |= look_at(connection, source, odd, missing)
+    decimal = reading.decimal or decimal_of(found.values(), delimiter)
+    if decimal == "," and (points := {c: with_numbers(likely[c]) for c in found if may_be_grouped(found[c])}):
+        found |= look_at(connection, source, points, missing)
+    return Decisions({name: decide(name, found[c], reading, decimal) for c, name in pairs.items()}, decimal)
+
+
+def plausible(connection: Any, columns: Sequence[str], missing: Sequence[str]) -> dict[str, list[str]]:
+    """The kinds that may turn out to be those of each column, by the table `head` of its first rows."""
+    words = ", ".join(map(quoted, ["", *missing]))
+    counts = ", ".join(f"count({sql_of(kind, 'v')})" for kind in KINDS)
+    long = f"(UNPIVOT head ON * INTO NAME c VALUE v) WHERE v NOT IN ({words})"
+    found = connection.execute(f"SELECT c, count(*), {counts} FROM {long} GROUP BY c").fetchall()
+    likely = {c: list(KINDS) for c in columns}
+    for c, values, *fitting in found:
+        counted = dict(zip(KINDS, fitting, strict=True))
+        kinds = [kind for kind in KINDS if 2 * counted[kind] >= values]
+        # A later number may have decimals; to look for signs in all of them would take long.
+        plain = ["whole", "number", "text"] if values == counted["whole"] else ["number", "text"]
+        likely[c] = plain if values == counted["number"] and (counted["whole"] in (0, values)) else with_numbers(kinds)
+    return likely
+
+
+def with_numbers(kinds: Sequence[str]) -> list[str]:
+    """The kinds, and all of numbers where one of them is a number."""
+    return [kind for kind in KINDS if kind in kinds or (kind in NUMBERS and set(NUMBERS) & set(kinds))]
+
+
+def count(connection: Any, source: str, kinds: Mapping[str, Sequence[str]], missing: Sequence[str]) -> dict[str, Fit]:
+    """How many values the columns of a relation of text have, how many of them fit, and how many may mean missing."""
+    words = ", ".join(map(quoted, missing)) or "NULL"
+    longest = max(map(len, missing), default=0)
+    asked = []
+    for c, tried in kinds.items():
+        asked += [f"count({c})", f"count(*) FILTER (strlen({c}) <= {longest} AND {c} IN ({words}))"]
+        asked.append(f"count(*) FILTER ({c} ^@ '0' AND {ZEROS.format(c=c)})" if "number" in tried else "0")
+        asked += [f"count({sql_of(kind, c)})" for kind in tried]
+    found = iter(connection.execute(f"SELECT {', '.join(asked)} FROM {source}").fetchone())
+    result = {}
+    for c, tried in kinds.items():
+        result[c] = Fit(values=next(found), missing=next(found), zeros=next(found))
+        result[c].fits = {kind: next(found) for kind in tried}
+    return result
+
+
+def is_odd(fit: Fit) -> bool:
+    """Whether the values have to be looked at: some are no such value, or written in a way that has to be said."""
+    fitting = [kind for kind, count in fit.fits.items() if count == fit.values and kind not in ("text", "empty")]
+    return bool(fit.missing or fit.zeros or fit.values == 0 or set(fitting) & set(GROUPED)) or (
+        not fitting and len(fit.fits) > 1
+    )
+
+
+def may_be_grouped(fit: Fit) -> bool:
+    """Whether plain numbers could be whole ones with points between thousands, as in 1.234."""
+    return "1.234,56" not in fit.fits and fit.fits.get("number") == fit.values != fit.fits.get("whole")
+
+
+def look_at(connection: Any, source: str, kinds: Mapping[str, Sequence[str]], missing: Sequence[str]) -> dict[str, Fit]:
+    """As `count`, and with the values that mean missing or do not fit, the most frequent first."""
+    words = ", ".join(map(quoted, missing)) or "NULL"
+    asked = []
+    for c, tried in kinds.items():
+        lost, zeros = f"coalesce({c} IN ({words}), false)", ZEROS.format(c=c)
+        known = f"{c} IS NOT NULL AND NOT {lost}"
+        asked += [f"count(*) FILTER ({known})", f"count(*) FILTER ({lost})", f"approx_top_k({c}, 3) FILTER ({lost})"]
+        asked += [f"count(*) FILTER ({zeros})", f"any_value({c}) FILTER ({zeros})"]
+        asked += [f"count(*) FILTER ({COMMA.format(c=c)})", f"max_by({c}, length({c}))"]
+        for kind in tried:
+            value = sql_of(kind, c)
+            asked += [f"count({value}) FILTER ({known})", f"approx_top_k({c}, 5) FILTER ({known} AND {value} IS NULL)"]
+    found = iter(connection.execute(f"SELECT {', '.join(asked)} FROM {source}").fetchone())
+    result = {}
+    for c, tried in kinds.items():
+        values, lost, lost_words, *rest = (next(found) for _ in range(7))
+        result[c] = fit = Fit(values, lost, lost_words or [], *rest)
+        for kind in tried:
+            fit.fits[kind], fit.misfits[kind] = next(found), next(found) or []
+    return result
+
+
+def decimal_of(found: Iterable[Fit], delimiter: str) -> str:
+    """The decimal sign of a file where it is a comma: some column has to be read so, or the delimiter suggests it."""
+    return "," if any(fit.commas or delimiter == ";" for fit in found if needs_comma(fit)) else ""
+
+
+def needs_comma(fit: Fit) -> bool:
+    count = fit.fits.get("1.234,56", 0)
+    return 2 * count >= fit.values and count > max(1, fit.fits.get("number", 0))
+
+
+def decide(name: str, fit: Fit, reading: Reading, decimal: str) -> Decided:
+    """The kind of a column. What is no such value becomes missing only where it is rare, or a word that means it."""
+    if name in reading.columns:
+        return as_told(name, fit, reading.columns[name])
+    if not fit.values:
+        return Decided("empty", note=lost_note(fit, "empty"))
+    fitting = {kind: count for kind, count in fit.fits.items() if kind not in ("text", "empty")}
+    best = max(fitting.values(), default=0)
+    others = [kind for kind, count in fitting.items() if count == best]
+    kind = preferred(others, decimal)
+    if not kind or (best < fit.values and (kind == "flag" or not meant_as_missing(fit, kind))):
+        return Decided("text", note=lost_note(fit, "text"))
+    if fit.zeros and kind in ("whole", "number") and fit.zeros + fit.fits.get("whole", 0) >= best:
+        many = f"{fit.zeros} values begin" if fit.zeros > 1 else "a value begins"
+        return Decided("text", note=f"kept as text: {many} with 0, such as {fit.zero!r}", keep=True)
+    strict, read = best == fit.values, how_read(fit, kind, others)
+    keep = not strict or bool(read and not (kind == "1.234,56" and decimal == ","))
+    return Decided(kind, strict, "; ".join(filter(None, [lost_note(fit, kind), read])), keep)
+
+
+def preferred(kinds: Sequence[str], decimal: str) -> str:
+    """The first of some kinds; of numbers that may be read in two ways, the one with the file's decimal sign."""
+    if decimal == "," and "1.234,56" in kinds and "whole" not in kinds:
+        return "1.234,56"
+    return next((kind for kind in kinds if not (decimal == "." and kind == "1.234,56")), "")
+
+
+def meant_as_missing(fit: Fit, kind: str) -> bool:
+    """Whether the values that are not of the kind are so few, or such words, that they stand for no value."""
+    words, share = fit.misfits[kind], fit.fits[kind] / fit.values
+    if len(words) < 5 and all(word.strip().lower() in WORDS for word in words):
+        return fit.fits[kind] > 1
+    return share >= 0.99 or (share >= 0.9 and len(words) <= 3)
+
+
+def lost_note(fit: Fit, kind: str) -> str:
+    """Which values were taken as missing, and how many."""
+    words = [*fit.missing_words, *fit.misfits.get(kind, [])]
+    count = fit.missing + fit.values - fit.fits.get(kind, fit.values)
+    if not count:
+        return ""
+    named = " or ".join(repr(word[:30]) for word in words[:3]) + (" ..." if len(words) > 3 else "")
+    return f"{count} value{'s' * (count > 1)} {named} taken as missing"
+
+
+def how_read(fit: Fit, kind: str, others: Sequence[str] = ()) -> str:
+    """How values were read that a program would not take so by itself."""
+    if kind in ("1,234.56", "1.234,56"):
+        return f"numbers such as {fit.example[:30]!r}, read as {kind}"
+    if not kind.startswith("%"):
+        return ""
+    words = {"%d": "day", "%m": "month", "%Y": "year", "%b": "month", "%H": "hour", "%M": "minute", "%S": "second"}
+    said = kind
+    for code, word in words.items():
+        said = said.replace(code, word)
+    other = any(one.startswith("%") and one != kind for one in others)
+    return f"read as {said}" + (", though day and month could be the other way round" if other else "")
+
+
+def as_told(name: str, fit: Fit, kind: str) -> Decided:
+    """The kind that the reading says. Raises StepError where much in the column is not of it."""
+    count = fit.fits.get(kind, 0)
+    if fit.values and not (count >= 0.9 * fit.values or meant_as_missing(fit, kind)):
+        said = f"{fit.values - count} of {fit.values} values are not, such as {fit.misfits[kind][0][:50]!r}"
+        where = f"column {name!r} is to be read as {kind} (reading, in invoke.yaml)"
+        raise StepError(f"{where}, and {said}. Correct the source, or change reading.")
+    note = "; ".join(filter(None, [lost_note(fit, kind), how_read(fit, kind)]))
+    return Decided(kind, count == fit.values, note, keep=True)

@@ -1,0 +1,183 @@
+"""CSV and its like become Parquet by DuckDB, which reads them in parallel and in bounded memory.
+
+It reads text. What each column holds is decided here, over the whole file, because the types that readers guess from
+a sample lose what comes later: a number that is rounded, a zero in front, a word among numbers.
+"""
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from accounting import account
+from deciding import Decisions, decide_all
+from dialect import Dialect, NotUtf8, dialect_of
+from kinds import quoted, sql_of
+from reading import Gathered, Reading
+from shared.step import StepError
+from unpacking import in_utf8, marked
+
+THOROUGH_BYTES = 64 << 20  # a source up to here is looked at as a whole before it is read
+SAMPLE_ROWS = 50_000  # by which the types of a larger one are chosen
+MISFIT = "a value is of another kind than those before it"
+
+
+def copy_text(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], target: Path, reading: Reading, thorough: bool
+) -> Gathered:
+    """Write the files, whatever they are encoded in, as one Parquet table.
+
+    Types are those of all values where the source is small or `thorough`, else of a sample; where one value later is
+    not of that type, we look at all of them and start again.
+    """
+    encoding = marked(files[0]) or (reading.encoding if reading.encoding.lower().startswith("utf") else "")
+    with tempfile.TemporaryDirectory() as folder:
+        if not encoding:
+            try:
+                return copy_utf8(connection, files, target, reading, thorough)
+            except NotUtf8:
+                encoding = reading.encoding
+        found = copy_utf8(connection, in_utf8(files, Path(folder), encoding or "cp1252"), target, reading, thorough)
+    if not encoding:
+        found.told.insert(0, f"{files[0].name!r} is not UTF-8: read as Windows-1252")
+        found.reading = replace(found.reading, encoding="cp1252")
+    return found
+
+
+def copy_utf8(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], target: Path, reading: Reading, thorough: bool
+) -> Gathered:
+    dialect = dialect_of(connection, files[0], reading)
+    for other in files[1:]:
+        same_columns(files[0], dialect.names, other, dialect_of(connection, other, reading).names)
+    whole = thorough or sum(file.stat().st_size for file in files) <= THOROUGH_BYTES
+    try:
+        decisions = decide_from(connection, files, dialect, reading, whole)
+        reading = decided_reading(reading, dialect, decisions, whole)
+        try:
+            rows = write(connection, files, dialect, reading, decisions, target)
+        except duckdb.InvalidInputException as problem:
+            if whole or MISFIT not in str(problem):
+                raise
+            return copy_utf8(connection, files, target, reading, thorough=True)
+    except duckdb.Error as problem:
+        if "unicode" in str(problem) or "not utf-8" in str(problem):
+            raise NotUtf8(str(files[0])) from problem
+        raise StepError(sentence(problem, files, dialect)) from problem
+    told = [*dialect.told, *account(files, dialect, rows)]
+    kept = {name: one for name, one in decisions.columns.items() if name not in reading.drop}
+    notes = {name: [one.note] for name, one in kept.items() if one.note}
+    for name in kept.keys() & set(dialect.unnamed):
+        notes.setdefault(name, []).append("it has no name in the source")
+    nothing = [name for name in unnamed_and_empty(dialect, decisions) if name not in kept]
+    notes |= {name: ["left out: it has no name and no values"] for name in nothing}
+    said = {name: "; ".join(each) for name, each in notes.items()}
+    return Gathered(rows, len(kept), told, said, dialect.names, reading)
+
+
+def decide_from(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], dialect: Dialect, reading: Reading, whole: bool
+) -> Decisions:
+    """What the columns hold, by all rows; or by the first, as long as nothing in these is odd."""
+    source = relation(files, dialect)
+    if not whole:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS FROM {source} LIMIT {SAMPLE_ROWS}")
+        decisions = decide_all(connection, "sample", dialect.names, reading, dialect.delimiter)
+        if all(one.strict for one in decisions.columns.values()):
+            return decisions
+    return decide_all(connection, source, dialect.names, reading, dialect.delimiter)
+
+
+def decided_reading(reading: Reading, dialect: Dialect, decisions: Decisions, whole: bool) -> Reading:
+    """How the next table is read in the same way. Columns without name and values are left out, once all are seen."""
+    columns = {name: one.kind for name, one in decisions.columns.items() if one.keep}
+    nothing = unnamed_and_empty(dialect, decisions) if whole else []
+    return replace(
+        reading,
+        delimiter="" if dialect.delimiter == "," else dialect.delimiter,
+        decimal=reading.decimal or decisions.decimal,
+        columns=reading.columns | columns,
+        drop=[*reading.drop, *(name for name in nothing if name not in reading.drop)],
+    )
+
+
+def unnamed_and_empty(dialect: Dialect, decisions: Decisions) -> list[str]:
+    return [name for name in dialect.unnamed if decisions.columns[name].kind == "empty"]
+
+
+def relation(files: Sequence[Path], dialect: Dialect, missing: Sequence[str] = ()) -> str:
+    """The files as DuckDB reads them: all text, in columns c0, c1, ..., NULL where nothing is written."""
+    columns = ", ".join(f"c{number}: 'VARCHAR'" for number in range(len(dialect.names)))
+    paths = ", ".join(quoted(str(file)) for file in files)
+    written = f"delim = {quoted(dialect.delimiter)}, quote = {quoted(dialect.quote)}, escape = {quoted(dialect.escape)}"
+    nulls = ", ".join(map(quoted, ["", *missing]))
+    return (
+        f"read_csv([{paths}], columns = {{{columns}}}, auto_detect = false, header = true, skip = {dialect.skip}, "
+        f"{written}, nullstr = [{nulls}])"
+    )
+
+
+def write(
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[Path],
+    dialect: Dialect,
+    reading: Reading,
+    decisions: Decisions,
+    target: Path,
+) -> int:
+    """Write the columns that are not left out as their kinds; return the number of rows."""
+    chosen = []
+    for number, (name, one) in enumerate(decisions.columns.items()):
+        if name in reading.drop:
+            continue
+        c = f"c{number}"
+        value = sql_of(one.kind, c)
+        if one.kind == "empty":
+            value = f"CASE WHEN {c} IS NOT NULL THEN error({quoted(MISFIT)}) END"
+        elif one.strict and one.kind != "text":
+            value = f"CASE WHEN {c} IS NOT NULL THEN coalesce({value}, error({quoted(MISFIT)})) END"
+        chosen.append(f'{value} AS "{name.replace(chr(34), chr(34) * 2)}"')
+    if not chosen:
+        raise StepError("every column is left out (drop). Keep one.")
+    source = relation(files, dialect, reading.missing_words)
+    rows = max(1_000, min(100_000, 2_000_000 // len(chosen)))  # of a row group: memory is that of one a thread
+    options = f"FORMAT parquet, ROW_GROUP_SIZE {rows}"
+    found: Any = connection.execute(
+        f"COPY (SELECT {', '.join(chosen)} FROM {source}) TO {quoted(str(target))} ({options})"
+    ).fetchone()
+    return int(found[0])
+
+
+def same_columns(first: Path, names: list[str], other: Path, others: list[str]) -> None:
+    if names == others:
+        return
+    lacks = [f"{other.name!r} lacks {name!r}" for name in names if name not in others]
+    more = [f"{other.name!r} has {name!r} besides" for name in others if name not in names]
+    what = "; ".join([*lacks, *more][:3]) or f"those of {other.name!r} are in another order"
+    raise StepError(f"the files have different columns than {first.name!r}: {what}. Give files of one kind.")
+
+
+def sentence(problem: duckdb.Error, files: Sequence[Path], dialect: Dialect) -> str:
+    """What DuckDB says of a file that is not what its first lines promise."""
+    text = str(problem)
+    where = next((file.name for file in files if str(file) in text), files[0].name)
+    line = re.search(r"CSV Error on Line: (\d+)", text)
+    shown = re.search(r"Original Line: (.*)", text)
+    counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
+    at = f"line {line[1]} of {where!r}" if line else f"{where!r}"
+    cited = f": {shown[1].strip()[:80]!r}" if shown else ""
+    if counts:
+        return (
+            f"{at} has {counts[2]} field{'s' * (counts[2] != '1')} where the header has {counts[1]}{cited}. "
+            f"Correct the line, or say how the file is written (delimiter, now {dialect.delimiter!r})."
+        )
+    if "unterminated quote" in text:
+        return f"{at} opens a quote that is never closed{cited}. Correct the line."
+    if "Maximum line size" in text or "maximum_line_size" in text:
+        return f"{at} is longer than 2 MB, which is no line of a table. Correct the file."
+    first = text.partition("\n")[0].partition(": ")[2] or text
+    return f"{at} cannot be read as CSV: {first}{cited}. Correct the file."

@@ -1,0 +1,141 @@
+"""How a delimited file is written: delimiter, quotes, lines before the header, and names."""
+
+import codecs
+import csv
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from kinds import quoted
+from reading import Reading
+from shared.step import StepError
+
+HEAD_BYTES = 1 << 20
+SAMPLE_ROWS = 20_480  # that the sniffer looks at
+DELIMITERS = ",;\t|"
+NUMBER = re.compile(r"[-+]?[\d.,]*\d")
+
+
+class NotUtf8(Exception):
+    """A file that was taken for UTF-8 is not."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    delimiter: str
+    quote: str
+    escape: str
+    skip: int  # lines before the header
+    names: list[str]
+    unnamed: list[str]  # those of the names that the file does not say
+    newline: bytes
+    told: list[str]  # what a person should know of it
+
+
+def dialect_of(connection: duckdb.DuckDBPyConnection, path: Path, reading: Reading) -> Dialect:
+    """How the UTF-8 file `path` is written. Raises StepError where its first lines are no header of a table."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+        cut = len(head) == HEAD_BYTES
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head, final=not cut)
+    except UnicodeDecodeError as problem:
+        raise NotUtf8(path.name) from problem
+    if not text.strip():
+        raise StepError(f"{path.name!r} is empty. Give a file with a header line and data.")
+    lines = text.splitlines()
+    told = re.match(r'"?sep=(.)"?$', lines[0])  # Excel's own way to say it
+    delimiter, quote, escape = sniffed(connection, path, reading.delimiter or (told[1] if told else ""), lines)
+    rows = list(rows_of(text, delimiter, quote, escape))[: -1 if cut else None]
+    width = Counter(len(row) for _, row in rows if row).most_common(1)[0][0] if rows else 0
+    number = header_of([row for _, row in rows], width)
+    skip = rows[number - 1][0] if number else 0
+    names, notes = named(rows[number][1])
+    unnamed = [name for name, said in zip(names, rows[number][1], strict=True) if not said.strip()]
+    if skip and not (told and skip == 1):
+        shown = " | ".join(line.strip() for line in lines[:skip] if line.strip())
+        notes.append(f"{skip} line{'s' * (skip > 1)} before the header left out: {shown[:80]!r}")
+    refuse_data_as_header(path, rows[number][1], [row for _, row in rows[number + 1 :]], lines[skip])
+    newline = b"\n" if b"\n" in head or b"\r" not in head else b"\r"
+    return Dialect(delimiter, quote, escape, skip, names, unnamed, newline, notes)
+
+
+def sniffed(
+    connection: duckdb.DuckDBPyConnection, path: Path, delimiter: str, lines: list[str]
+) -> tuple[str, str, str]:
+    """Delimiter, quote and escape. Where the sniffer finds no table, those that the first line suggests."""
+    given = f", delim = {quoted(delimiter)}" if delimiter else ""
+    suggested = delimiter or max(DELIMITERS, key=re.sub('"[^"]*"', "", next(filter(str.strip, lines))).count)
+    ask = f"SELECT Delimiter, Quote, Escape, len(Columns) FROM sniff_csv({quoted(str(path))}"
+    try:
+        found: Any = connection.execute(f"{ask}, sample_size = {SAMPLE_ROWS}{given})").fetchone()
+        delimiter, quote, escape, width = found
+    except duckdb.Error:
+        return suggested, '"', '"'
+    if width == 1 and delimiter != suggested and suggested in lines[0]:
+        return suggested, '"', '"'
+    quote = '"' if quote == "(empty)" else quote  # the first quote may come later
+    return delimiter, quote, quote if escape == "(empty)" else escape
+
+
+def rows_of(text: str, delimiter: str, quote: str, escape: str) -> Any:
+    """The rows of a text, each with the number of its last line, until one that is none."""
+    csv.field_size_limit(HEAD_BYTES)
+    doubled = escape == quote
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        quotechar=quote,
+        doublequote=doubled,
+        escapechar=None if doubled else escape,
+    )
+    try:
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error:
+        return
+
+
+def header_of(rows: list[list[str]], width: int) -> int:
+    """The number of the row with the names: the first that is no title, comment or blank line."""
+    for number, row in enumerate(rows[:50]):
+        filled = sum(bool(cell.strip()) for cell in row)
+        comment = bool(row) and row[0].lstrip().startswith("#") and len(row) != width
+        title = filled <= 1 and width > 2
+        if filled and not title and not comment and not re.match("sep=.?$", row[0]):
+            return number
+    return next((number for number, row in enumerate(rows) if any(cell.strip() for cell in row)), 0)
+
+
+def named(header: list[str]) -> tuple[list[str], list[str]]:
+    """The names of the columns without blanks around them, all different, and what was done to them."""
+    stripped = [name.strip() for name in header]
+    notes = []
+    if blank := [name for name, whole in zip(stripped, header, strict=True) if name and name != whole]:
+        notes.append(f"blanks around the names of columns left out: {', '.join(map(repr, blank))}")
+    for number, name in enumerate(stripped, 1):
+        if not name:
+            stripped[number - 1] = f"column_{number}"
+    if twice := [name for name, count in Counter(stripped).items() if count > 1]:
+        raise StepError(f"columns with the same name: {', '.join(map(repr, twice))}. Rename them in the source.")
+    if twice := [name for name, count in Counter(map(str.lower, stripped)).items() if count > 1]:
+        raise StepError(f"columns whose names differ in capitals only: {', '.join(twice)}. Rename them in the source.")
+    return stripped, notes
+
+
+def refuse_data_as_header(path: Path, header: list[str], rows: list[list[str]], line: str) -> None:
+    """Raise StepError if the names would be values: numbers above numbers, which are no years and no counting."""
+    numbers = [number for number, cell in enumerate(header) if NUMBER.fullmatch(cell.strip())]
+    below = [n for n in numbers if any(NUMBER.fullmatch(row[n].strip()) for row in rows[:20] if len(row) > n)]
+    values = [header[number].strip() for number in numbers]
+    counting = all(value.isdigit() for value in values) and [*map(int, values)] == sorted({*map(int, values)})
+    if below and not counting:
+        raise StepError(
+            f"the first line of {path.name!r} looks like values and not like names: {line[:80]!r}. "
+            "Add a line with the names of the columns."
+        )

@@ -1,0 +1,114 @@
+"""What the columns of a gathered table hold: kinds, gaps, ranges, and what a person should look at."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+EXACT = 200_000  # rows up to which distinct values are counted one by one
+FEW = 20  # values that are listed, and that categories are told apart by
+
+
+@dataclass
+class Column:
+    """A column of the table. `low` and `high` are of numbers and times, `values` all those of a column with few."""
+
+    name: str
+    kind: str  # number, category, text, date, time, left out
+    type: Any  # the Arrow type
+    rows: int
+    missing: int
+    distinct: int  # about, where the table is large and they are many
+    low: Any = None
+    high: Any = None
+    values: dict[Any, int] | None = None  # value: rows, most frequent first
+    examples: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def columns_of(path: Path) -> list[Column]:
+    """The columns of the Parquet file `path`, by one pass over it and a look at those with few values."""
+    import duckdb
+    from pyarrow.parquet import read_schema
+
+    schema = read_schema(path)
+    table = "read_parquet('" + str(path).replace("'", "''") + "')"
+    with duckdb.connect(config={"memory_limit": "600MB", "threads": 4}) as connection:
+        columns = _counted(connection, table, schema)
+        for column in columns:
+            name = _quoted(column.name)
+            if column.distinct <= FEW + 5:
+                query = f"SELECT {name}, count(*) FROM {table} WHERE {name} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+                found = connection.execute(query).fetchall()
+                column.distinct = len(found)
+                column.values = dict(found) if len(found) <= FEW else None
+            elif column.distinct > 0.9 * (column.rows - column.missing) and _may_name_rows(column):
+                column.distinct = _first(connection, f"SELECT count(DISTINCT {name}) FROM {table}")[0]
+    return columns
+
+
+def _first(connection: Any, query: str) -> Any:
+    return connection.execute(query).fetchone()
+
+
+def _counted(connection: Any, table: str, schema: Any) -> list[Column]:
+    """Missing and distinct values, ends and examples."""
+    rows = _first(connection, f"SELECT count(*) FROM {table}")[0]
+    different = "count(DISTINCT {0})" if rows <= EXACT else "approx_count_distinct({0})"
+    columns = [Column(each.name, _kind(each.type), each.type, 0, 0, 0) for each in schema]
+    asked = []
+    for column in columns:
+        name = _quoted(column.name)
+        ends = column.kind in ("number", "date", "time")
+        asked += [f"count({name})", different.format(name)]
+        asked += [f"{end}({name})" if ends else "NULL" for end in ("min", "max")]
+        asked.append("NULL" if ends else f"approx_top_k({name}, 3)")
+    found = _first(connection, f"SELECT {', '.join(asked)} FROM {table}")
+    for number, column in enumerate(columns):
+        there, distinct, column.low, column.high, most = found[5 * number : 5 * number + 5]
+        column.distinct = min(distinct, there)
+        column.rows, column.missing = rows, rows - there
+        column.examples = [str(value) for value in most or []]
+    return columns
+
+
+def _kind(type_: Any) -> str:
+    import pyarrow.types as is_
+
+    if is_.is_boolean(type_):
+        return "category"
+    if is_.is_integer(type_) or is_.is_floating(type_) or is_.is_decimal(type_) or is_.is_null(type_):
+        return "number"
+    if is_.is_date(type_) or is_.is_timestamp(type_):
+        return "date"
+    return "time" if is_.is_time(type_) or is_.is_duration(type_) else "category"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _may_name_rows(column: Column) -> bool:
+    """Whether a value per row would be a name or a number of the row: measurements differ in every row too."""
+    import pyarrow.types as is_
+
+    return column.kind == "category" or bool(is_.is_integer(column.type))
+
+
+def judge(column: Column) -> None:
+    """Note what a model makes nothing of, or less than one may think."""
+    there = column.rows - column.missing
+    if not there:
+        column.notes.append("empty: it tells a model nothing")
+    elif column.distinct == 1:
+        column.notes.append("always the same: it tells a model nothing")
+    elif column.distinct == there and there > FEW and _may_name_rows(column):
+        counting = column.kind == "number" and column.high - column.low == there - 1
+        column.notes.append(
+            "counts the rows: it tells a model nothing, leave it out (--drop)"
+            if counting
+            else "one value per row: it tells a model nothing, leave it out (--drop), or keep it"
+        )
+        column.kind = "text" if column.kind == "category" else column.kind
+    elif column.kind == "category" and column.distinct > FEW:
+        column.kind = "text"
+        column.notes.append(f"only the {FEW} most frequent of {column.distinct:,} values are told apart")
