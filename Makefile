@@ -5,7 +5,7 @@ PROJECT = {{cookiecutter.project_slug}}
 VENV = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock picture clean
+.PHONY: help demo test lint bench lock picture schema clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,11 @@ lock: .venv/ready ## renew requirements.txt, with the project's own versions whe
 
 picture: .venv/ready ## draw who imports whom in tasks/ into CONTRIBUTING.md
 	$(VENV)/python tests/helpers/house.py
+
+schema: .venv/ready ## make the project's invoke.schema.json from its checks of invoke.yaml
+	@rm -rf build/schema && $(VENV)/python -m cookiecutter . --no-input --default-config --output-dir build/schema >/dev/null
+	cd build/schema/my-kfp-project && "$(CURDIR)/$(VENV)/python" -m tasks.project.settings_model >../invoke.schema.json
+	cp build/schema/invoke.schema.json "$(PROJECT)/"
 
 clean: ## remove the environment and what was built
 	rm -rf .venv build

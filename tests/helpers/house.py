@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -14,9 +15,9 @@ ROOMS = [
     *("kubeflow", "engine", "clusters", "report", "images", "runs"),
     *("project", "terminal", "files"),
 ]
-# An import inside a function is for what loads slowly: `inv --list` waits for none of these packages. The commands load
-# their rooms there too, so that each waits for its own alone. `shared`, `gather` and `reading` are on the path only
-# while a step's code is used; `grp` is not there on Windows.
+# An import inside a function is for what loads slowly: these packages, and our files that import one at their top, so
+# that `inv --list` waits for none. The commands load their rooms there too, so that each waits for its own alone.
+# `shared`, `gather` and `reading` are on the path only while a step's code is used; `grp` is not there on Windows.
 LATE = {
     *("cel_expr_python", "docker", "google", "jinja2", "kfp", "kfp_server_api", "kubernetes", "markdown_it"),
     *("packaging", "pandas"),
@@ -40,6 +41,14 @@ class Import:
         """The room of `tasks/` that the module is in; empty for a package."""
         return room(self.module) if self.module.endswith(".py") else ""
 
+    @property
+    def package(self) -> str:
+        return self.module.partition(".")[0]
+
+    @property
+    def slow(self) -> bool:
+        return slow(self.module) if self.room else self.package in LATE
+
 
 def files() -> list[str]:
     return sorted(path.relative_to(TASKS).as_posix() for path in TASKS.rglob("*.py"))
@@ -52,6 +61,16 @@ def tree(file: str) -> ast.Module:
 def room(file: str) -> str:
     """images for images/engine.py, terminal for terminal.py, tasks for the front door."""
     return {"__init__.py": "tasks"}.get(file, file.partition("/")[0].removesuffix(".py"))
+
+
+@cache
+def slow(file: str) -> bool:
+    """Whether a file of `tasks/` loads slowly, since it imports a package that does at its top."""
+    guards = [
+        node for node in ast.walk(tree(file)) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+    ]
+    typing = {inner.lineno for guard in guards for inner in ast.walk(guard) if isinstance(inner, ast.stmt)}
+    return any(each.package in LATE and not each.inside and each.line not in typing for each in imports(file))
 
 
 def imports(file: str) -> Iterator[Import]:
@@ -109,8 +128,10 @@ def _import_faults(each: Import) -> Iterator[str]:
     own = room(each.file)
     if own in ROOMS and each.room in ROOMS and ROOMS.index(each.room) < ROOMS.index(own):
         yield f"{each.file}, line {each.line}: imports {each.module}; {each.room} is above {own}"
-    if each.inside and own != "commands" and each.module.partition(".")[0] not in LATE:
+    if each.inside and own != "commands" and not each.slow:
         yield f"{each.file}, line {each.line}: imports {each.module} inside a function, and it is not slow to load"
+    if each.room and each.slow and not each.inside:
+        yield f"{each.file}, line {each.line}: imports {each.module} at its top, and it is slow to load"
 
 
 def _circles() -> list[str]:

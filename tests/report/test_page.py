@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from helpers.flow import FLOW, Project
-from helpers.pages import HOSTILE, changed, page
+from helpers.pages import HOSTILE, changed, page, placed
 
 
 def test_the_graph_has_loops_and_conditions_and_what_each_task_comes_after(flow: Project) -> None:
@@ -64,6 +66,33 @@ def test_whatever_a_run_has_its_page_is_below_its_limit(flow: Project) -> None:
     assert "<<<<" in shown.text, "the end of a line that is longer than its room"
 
 
+@pytest.mark.parametrize("character", ['"', "\x80", "\u202e"])
+def test_a_page_is_below_its_limit_whatever_its_names_are_made_of(flow: Project, character: str) -> None:
+    flow.inv("run")
+    short = character * (200 // len(character.encode()))  # files are named for it
+
+    def change(record: dict[str, Any], folder: Path) -> None:
+        (folder / "own").write_text('"' * 50_000, encoding="utf-8")
+        uri = (folder / "own").relative_to(flow.root).as_posix()
+        own = {"report": {"type": "system.HTML", "name": "report", "uri": uri, "metadata": {}}}
+        record["steps"] = [
+            {**record["steps"][0], "name": f"{short}{i}", "outputs": own, "reason": character * 3000}
+            for i in range(500)
+        ]
+        for step in record["steps"]:
+            (folder / "logs" / f"{step['name']}.log").write_text("<" * 3000, encoding="utf-8")
+        for name in ("parameters", "images"):
+            record[name] = {f"{character * 1000}{i}": character * 3000 for i in range(200)}
+        record["metrics"] = {f"{character * 1000}{i}": i / 7 for i in range(200)}
+        record["pipeline"] = record["reason"] = record["engine"] = record["command"] = character * 9000
+        names = [f"{character * 1000}{i}" for i in range(100)]
+        record["graph"] = [{"name": name, "after": names[max(0, i - 1) : i]} for i, name in enumerate(names)]
+        for node in record["graph"]:
+            node["inside"] = []
+
+    changed(flow, change)
+
+
 def test_a_log_that_is_shown_whole_has_no_link_to_the_rest(flow: Project) -> None:
     flow.inv("run")
 
@@ -88,6 +117,33 @@ def test_a_task_of_a_nested_pipeline_has_its_own_status(flow: Project) -> None:
     shown = changed(flow, nested)
     states = [a.get("class") for tag, a in shown.tags if tag == "g" and a.get("class")]
     assert states[:2] == ["succeeded", "failed"]
+
+
+def test_a_step_is_found_by_its_place_in_the_pipeline(flow: Project) -> None:
+    flow.inv("run")
+
+    def change(record: dict[str, Any], folder: Path) -> None:
+        record["graph"] = [
+            {"name": "load", "after": [], "inside": []},
+            {"name": "load", "after": ["load"], "inside": ["condition-1"]},
+            {"name": "load", "after": ["load"], "inside": ["for-loop-2", "condition-3"]},
+            {"name": "use", "after": ["load"], "inside": ["for-loop-4"]},
+        ]
+        reason = "not run, since 3 > 4 does not hold"
+        inner = ("condition-3", "condition", None, None)
+        record["steps"] = [
+            placed("load", status="failed", seconds=1),
+            placed("load", ("condition-1", "condition", None, None), status="skipped", started=None, reason=reason),
+            placed("for-loop-2-iteration-0/load", ("for-loop-2", "loop", 0, 1), inner, status="skipped", reason=reason),
+            placed("for-loop-2-iteration-1/load", ("for-loop-2", "loop", 1, 2), inner, seconds=7),
+            placed("for-loop-4/use", ("for-loop-4", "loop", None, None), status="skipped", started=None, reason="none"),
+        ]
+
+    shown = changed(flow, change)
+    states = [a.get("class") for tag, a in shown.tags if tag == "g" and a.get("class")]
+    assert states[:4] == ["failed", "skipped", "succeeded", "skipped"]
+    assert "✓ succeeded 7.0 s" in shown.text, "of the iteration that ran"
+    assert "load: not run, since 3 > 4 does not hold" in shown.text
 
 
 def test_records_of_earlier_versions_have_a_page(flow: Project) -> None:

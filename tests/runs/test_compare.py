@@ -2,9 +2,11 @@
 
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 from helpers.flow import PIPELINE, Project
-from helpers.pages import page
+from helpers.pages import changed, page, placed
 
 NESTED = (
     PIPELINE
@@ -48,6 +50,45 @@ def test_iterations_of_loops_are_a_table_that_says_what_each_was_given(flow: Pro
     flow.inv("run")
     compared = flow.inv("runs.compare", *(run["id"] for run in flow.runs())).stdout
     assert "adding-2.sum" in compared and "iteration" not in compared, "nothing to compare them with"
+
+
+def measuring(value: float) -> dict[str, Any]:
+    return {"m": {"type": "system.Metrics", "name": "m", "uri": "x", "metadata": {"accuracy": value}}}
+
+
+def test_a_sweep_says_what_was_gone_through_where_no_input_does(flow: Project) -> None:
+    flow.inv("run")
+    rates, folds = "for-loop-1", "for-loop-2"
+
+    def change(record: dict[str, Any], folder: Path) -> None:
+        record["steps"] = [
+            placed(
+                f"{rates}-iteration-{i}/{folds}-iteration-{j}/train",
+                (rates, "loop", i, rate),
+                (folds, "loop", j, fold),
+                inputs={"learning_rate": rate, "seed": 1},
+                outputs=measuring(i / 10 + j / 100),
+            )
+            for i, rate in enumerate([0.5, 2.0])
+            for j, fold in enumerate(["first", "second"])
+        ] + [
+            placed(f"named-iteration-{i}/fit", ("named", "loop", i, item), outputs=measuring(i), inputs={})
+            for i, item in enumerate([{"depth": 3, "same": 1}, {"depth": 4, "same": 1}])
+        ]
+
+    shown = changed(flow, change)
+    assert "learning_rate=0.5, for-loop-2=first" in shown.text and "depth=4" in shown.text
+    said = flow.inv("runs.show", "latest").stdout
+    rows = [line.split() for line in said.partition("\ntrain ")[2].splitlines()[:5]]
+    assert rows == [
+        ["learning_rate", "for-loop-2", "accuracy"],
+        ["iteration", "0/0", "0.5", "first", "0"],
+        ["iteration", "0/1", "0.5", "second", "0.01"],
+        ["iteration", "1/0", "2", "first", "0.1"],
+        ["iteration", "1/1", "2", "second", "0.11", "*"],
+    ]
+    rows = [line.split() for line in said.partition("\nfit ")[2].splitlines()[:3]]
+    assert rows == [["depth", "accuracy"], ["iteration", "0", "3", "0"], ["iteration", "1", "4", "1", "*"]]
 
 
 def test_runs_are_compared_and_sorted(flow: Project) -> None:

@@ -4,10 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from helpers.flow import Project
 
@@ -42,11 +39,6 @@ def started(flow: Project, code: str) -> "subprocess.Popen[str]":
 def saved(flow: Project) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(next(flow.root.glob("runs/*/run.json")).read_text(encoding="utf-8"))
     return found
-
-
-@pytest.fixture
-def flow(tmp_path: Path) -> Project:
-    return Project(tmp_path / "flow")
 
 
 def test_saving_costs_little_and_the_end_is_there_at_once(flow: Project) -> None:

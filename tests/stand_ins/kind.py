@@ -39,7 +39,7 @@ if tool == "kind":
         end(0)
     if arguments[:2] == ["delete", "cluster"]:
         state["clusters"] = [each for each in state["clusters"] if each != arguments[-1]]
-        state.update(stamp="", owner="", polls=0)
+        state.update(noted=dict(), owner="", polls=0)
         end(0)
     end(0, "kind v0.33.0 go1.27.2 linux/amd64")
 if tool == "docker":
@@ -50,12 +50,14 @@ if tool == "docker":
             end(0, "x" * 512 + state["owner"] + "\\0" * 100)
         state["owner"] = pathlib.Path(arguments[1]).read_text()
         end(0)
+    if "curl" in arguments:
+        end(state["curl"])
     if arguments[0] in ("exec", "network", "start"):
         end(0, "172.18.0.1 ")
     if arguments[0] == "ps":
-        end(0, "some-registry\\n")
+        end(0, state["registry"])
     if line.startswith("inspect"):
-        end(0, "true")
+        end(0, state["started"] if "StartedAt" in line else "true")
     keep()
     sys.exit(subprocess.run([{docker!r}, *arguments]).returncode)
 ours = ["--context", "kind-" + state["name"]]
@@ -66,17 +68,28 @@ if arguments[0] == "kustomize":
 if "apply" in arguments:
     if arguments[-1] == "-":
         document = json.loads(sys.stdin.read())
-        state["stamp"] = document["data"].get("applied", state["stamp"])
+        state["noted"] = document["data"] if "applied" in document["data"] else state["noted"]
     else:
         assert (pathlib.Path(arguments[-1]) / "kustomization.yaml").is_file()
+        if arguments[-1].endswith("platform"):
+            state["gone"] = []
     end(0)
 if "configmap" in arguments:
-    end(0, state["stamp"]) if state["stamp"] else end(1, err="NotFound")
+    end(0, json.dumps(dict(data=state["noted"]))) if state["noted"] else end(1, err="NotFound")
+if "--ignore-not-found" in arguments and "-o" in arguments:
+    end(0, "\\n".join(each for each in arguments if "/" in each and each not in state["gone"]))
 if "deployments,pods,pvc" in arguments:
     states = state["deployments"]
     now = states[min(state["polls"], len(states) - 1)]
     state["polls"] += 1
-    end(0, json.dumps(dict(items=now)))
+    known = [each["metadata"]["name"] for each in now]
+    noted = [each.partition("/")[2] for each in state["noted"].get("objects", "").split() if "deployment" in each]
+    now += [json.loads(state["ready"].replace("NAME", name)) for name in noted if name not in known]
+    gone = [each.partition("/")[2] for each in state["gone"]]
+    end(0, json.dumps(dict(items=[each for each in now if each["metadata"]["name"] not in gone])))
+if line.endswith("healthz --request-timeout 5s"):
+    state["unwell"] -= 1
+    end(int(state["unwell"] >= 0))
 if "logs" in arguments:
     end(0, state["words"])
 if "nodes" in arguments:
@@ -112,7 +125,9 @@ class Tools:
         self.folder = folder
         (folder / "bin").mkdir(parents=True)
         self.state: dict[str, Any] = {
-            **{"name": name, "clusters": [], "owner": "", "stamp": "", "faults": {}, "slow": 0, "polls": 0},
+            **{"name": name, "clusters": [], "owner": "", "noted": {}, "faults": {}, "slow": 0, "polls": 0},
+            **{"gone": [], "unwell": 0, "started": "", "curl": 0, "registry": "some-registry\n"},
+            **{"ready": json.dumps(deployment("NAME", True))},
             **{"deployments": [READY], "words": "", "minor": "36", "no_owner": "Could not find the file", "label": ""},
         }
         self.keep()

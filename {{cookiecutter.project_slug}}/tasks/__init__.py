@@ -7,7 +7,7 @@ from typing import Any
 from invoke.collection import Collection
 
 from . import commands as of
-from .project.settings import OPTIONAL, Settings, check_settings_file
+from .project.settings import OPTIONAL, check_settings_file
 
 ALONE = (
     *(of.run.run, of.run.step),
@@ -35,4 +35,4 @@ ns = Collection(*ALONE)
 for family, its in FAMILIES.items():
     ns.add_collection(Collection(family, *its))
 # A variable such as INVOKE_KFP_HOST counts only for a setting that is there, so those that may be left out are.
-ns.configure({name: Settings.__dataclass_fields__[name].default for name in OPTIONAL})
+ns.configure(OPTIONAL)

@@ -31,7 +31,7 @@ def say(text: str = "") -> None:
     """Print to the real standard output, at once, even while kfp's own is redirected."""
     try:
         above(text) if above else print(text, file=sys.__stdout__, flush=True)
-    except BrokenPipeError:  # nobody reads any more, as in `inv runs | head`: what is under way goes on
+    except OSError:  # nobody reads any more, as in `inv runs | head`: what is under way goes on
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
@@ -100,7 +100,8 @@ def live(rows: Callable[[], list[Row]]) -> Iterator[None]:
             yield
     finally:
         above = None
-        console.print(_table(rows(), signs))
+        with contextlib.suppress(OSError):  # a terminal that was closed
+            console.print(_table(rows(), signs))
 
 
 def _fitting(rows: list[Row], most: int) -> list[Row]:

@@ -1,4 +1,4 @@
-"""How tables are read: batch by batch, so that memory does not grow with the table.
+"""How tables are read: batch by batch, so that memory does not grow with the table, and no row is lost on the way.
 
 The commands of the project import this too, so what is heavy is imported where it is used.
 """
@@ -7,44 +7,79 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from shared.step import StepError
+
 
 def schema_of(path: Path) -> Any:
+    """The Arrow schema of the Parquet file `path`, as `batches` gives it: in types that every step can deal with."""
     from pyarrow.parquet import read_schema
 
-    return read_schema(path).remove_metadata()
+    return _plain(read_schema(path))
 
 
 def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[Any]:
     """The Parquet file `path` as record batches of at most 65,536 rows."""
+    import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 
     # Small buffers, and no column chunks of the whole file ahead: memory is that of a batch, whatever the row groups.
     with ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
         for batch in file.iter_batches(65_536, columns=columns):
-            yield batch.replace_schema_metadata(None)  # pandas would make an index of some columns
+            schema = _plain(batch.schema)
+            arrays = [_cast(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def features(table: Any, columns: Sequence[str]) -> Any:
-    """`columns` as a model takes them, shape (rows, columns): float64 with NaN, or text with None, where missing."""
-    import pandas as pd
-
-    arrays = {name: feature(table.column(name)) for name in columns}
-    # Each with its dtype: pandas would turn text into its own string type, which skops cannot store.
-    return pd.DataFrame({name: pd.Series(array, dtype=array.dtype) for name, array in arrays.items()})
-
-
-def feature(column: Any) -> Any:
-    """A column as an array, shape (rows,): float64 for numbers, booleans, times (s) and no values at all, else text."""
-    import numpy as np
+def _plain(schema: Any) -> Any:
+    """A schema without metadata, of which pandas would make an index, and without rare types that say nothing more."""
     import pyarrow as pa
     import pyarrow.types as is_
 
-    if is_.is_date(column.type) or is_.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("s", getattr(column.type, "tz", None)), safe=False).cast(pa.int64())
-    if is_number(column.type) or is_.is_boolean(column.type) or is_.is_null(column.type):
-        numbers = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        return np.where(np.isfinite(numbers), numbers, np.nan)  # models take missing values, but no infinite ones
-    return np.array([None if value is None else str(value) for value in column.to_pylist()], dtype=object)
+    def plain(type_: Any) -> Any:
+        if isinstance(type_, pa.BaseExtensionType):
+            return plain(type_.storage_type)
+        if is_.is_run_end_encoded(type_) or (is_.is_dictionary(type_) and is_text(type_.value_type)):
+            return plain(type_.value_type)
+        if is_text(type_):
+            return pa.string()
+        if is_.is_large_binary(type_) or is_.is_binary_view(type_):
+            return pa.binary()
+        return pa.float32() if is_.is_float16(type_) else type_
+
+    return pa.schema([pa.field(field.name, plain(field.type)) for field in schema])
+
+
+def _cast(column: Any, type_: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
+    if pa.types.is_run_end_encoded(column.type):
+        column = pc.run_end_decode(column)
+    return column if column.type == type_ else column.cast(type_)
+
+
+def read(path: Path) -> Any:
+    """The whole table of the Parquet file `path`."""
+    import pyarrow as pa
+
+    return pa.Table.from_batches(batches(path), schema_of(path))
+
+
+def rows_of(path: Path) -> int:
+    """The number of rows that the Parquet file `path` says it has."""
+    from pyarrow.parquet import read_metadata
+
+    return int(read_metadata(path).num_rows)
+
+
+def account_for_rows(source: Path, *written: Path, left_out: int = 0) -> None:
+    """Raise StepError unless each row of `source` is in one of the files `written`, or is `left_out` for a reason."""
+    there, here = rows_of(source), sum(rows_of(path) for path in written)
+    if there != here + left_out:
+        counts = f"{there} rows were read, {here} written and {left_out} left out"
+        raise StepError(f"{counts}: rows were lost or made up, and nothing is kept. This is a mistake in the step.")
 
 
 def is_number(type_: Any) -> bool:
@@ -53,10 +88,7 @@ def is_number(type_: Any) -> bool:
     return bool(is_.is_integer(type_) or is_.is_floating(type_) or is_.is_decimal(type_))
 
 
-def target_values(column: Any, problem_type: str) -> Any:
-    """A target without missing values as an array, shape (rows,): text for classes, float64 for quantities."""
-    import numpy as np
+def is_text(type_: Any) -> bool:
+    import pyarrow.types as is_
 
-    return (
-        np.array([str(value) for value in column.to_pylist()]) if problem_type == "classification" else feature(column)
-    )
+    return bool(is_.is_string(type_) or is_.is_large_string(type_) or is_.is_string_view(type_))

@@ -3,6 +3,7 @@
 import sys
 
 from invoke.context import Context
+from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from ..project.settings import load_settings
@@ -45,13 +46,18 @@ def push(c: Context, names: list[str], platform: str = "", sbom: bool = False) -
 @task
 def disk(c: Context) -> None:
     """Show what this project's images, containers, build cache and runs take."""
-    from ..images.disk import usage
+    from ..images.disk import runs_usage, usage
     from ..images.engine import bytes_text, connect, disk_space
 
-    rows = usage(load_settings(c))
-    for kind, count, size, what in rows:
+    config, client = load_settings(c), None
+    try:
+        rows, client = usage(config), connect()
+    except Exit as error:
+        rows = []
+        print(f"images are left out: {str(error.message).removeprefix('error: ')}", file=sys.stderr)
+    for kind, count, size, what in [*rows, runs_usage()]:
         say(f"  {kind:<12}{count:>5}{bytes_text(size):>9}   {what}")
-    free, whole = disk_space(connect())
+    free, whole = disk_space(client)
     say(f"  {'disk':<12}{'':>5}{bytes_text(free):>9}   free, of {bytes_text(whole)}")
 
 
@@ -64,12 +70,19 @@ def disk(c: Context) -> None:
 )
 def prune(c: Context, runs: str = "", all: bool = False, yes: bool = False) -> None:
     """Free what this project made and does not need any more."""
-    from ..images.engine import bytes_text, connect, disk_space
-    from ..images.prune import freeable
+    from ..images.engine import bytes_text
+    from ..images.prune import freeable, freeable_runs
 
     if runs and not runs.isdecimal():
         raise fail(f"--runs takes the number of runs to keep, not '{runs}'.")
-    found = freeable(load_settings(c), int(runs) if runs else None, all)
+    config = load_settings(c)
+    found = freeable_runs(int(runs)) if runs else []
+    try:
+        found = freeable(config, all) + found
+    except Exit as error:
+        if not runs:
+            raise
+        print(f"images are left out: {str(error.message).removeprefix('error: ')}", file=sys.stderr)
     if not found:
         say("nothing to free")
         return
@@ -81,8 +94,8 @@ def prune(c: Context, runs: str = "", all: bool = False, yes: bool = False) -> N
         if input("free this? [y/N] ").strip().lower() not in ("y", "yes"):
             say("nothing was freed")
             return
-    before, _ = disk_space(connect())
-    for part in found:
-        part.free()
-    after, _ = disk_space(connect())
-    say(f"freed; {bytes_text(after)} are free now, {bytes_text(max(0, after - before))} more")
+    freed = {part.what: part.free() for part in found}
+    for what, size in freed.items():
+        if len(freed) > 1:
+            say(f"  {bytes_text(size):>9}  freed of {what}")
+    say(f"freed {bytes_text(sum(freed.values()))}")

@@ -18,7 +18,7 @@ from ..project.task_settings import secret_variables
 from ..runs.listing import starred
 from ..runs.loops import sweeps
 from ..runs.metrics import number, whole_metrics
-from ..runs.record import Run, create, started_step
+from ..runs.record import RUNS, Run, create, started_step
 from ..terminal import fail, say
 
 ENGINES = ("host", "docker", "cluster")
@@ -33,7 +33,7 @@ ENGINES = ("host", "docker", "cluster")
         "experiment": "on a cluster: the experiment; without, that of invoke.yaml",
         "name": "on a cluster: the run's name",
         "detach": "on a cluster: do not wait for the end",
-        "jobs": "on host and docker: how many steps run at a time; without, as many as there are cores",
+        "jobs": "on host and docker: how many steps run at a time; without, what invoke.yaml says",
     },
 )
 def run(
@@ -59,7 +59,7 @@ def run(
     if on != "cluster":
         local = _local_run(on, parameters, spec, platform, config, jobs)
         local.pipeline(cache)
-        _report(local.run)
+        _report(local.run, config)
         return
     from ..kubeflow.connect import connect
     from ..kubeflow.start import start
@@ -79,7 +79,7 @@ def run(
         say(f"watch it: inv runs.watch {started.id}")
         return
     follow(api, started, config, say)
-    finish(started)
+    finish(started, config)
 
 
 def _sources_anywhere(parameters: dict[str, Any]) -> None:
@@ -113,7 +113,7 @@ def step(c: Context, name: str, run: str = "", on: str = "") -> None:
     own = component_of(image_of(spec, before.component)) or ""
     local = _local_run(on or source.engine, source.parameters, spec, platform, config, only=own)
     local.step(before)
-    _report(local.run)
+    _report(local.run, config)
 
 
 def check_engine(engine: str, known: Sequence[str] = ENGINES) -> None:
@@ -149,7 +149,7 @@ def _local_run(
         defaults={name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")},
     )
     say(f"run {run.id} on {engine}")
-    return LocalRun(run, spec, platform, secret_variables(config), jobs)
+    return LocalRun(run, spec, platform, secret_variables(config), jobs or config.jobs)
 
 
 def _command_line() -> str:
@@ -158,15 +158,15 @@ def _command_line() -> str:
     return " ".join(parts) if sys.platform == "win32" else shlex.join(parts)
 
 
-def _report(run: Run) -> None:
+def _report(run: Run, config: Settings) -> None:
     """Write the page of a run, and say how it ended."""
     from ..report.pages import write_report
 
     write_report(run)
-    finish(run)
+    finish(run, config)
 
 
-def finish(run: Run) -> None:
+def finish(run: Run, config: Settings) -> None:
     """Say how a run ended; a failed one ends the command with exit code 1, a stopped one with 130."""
     for name, value in whole_metrics(run).items():
         say(f"  {name} {number(value)}")
@@ -176,8 +176,19 @@ def finish(run: Run) -> None:
     if cached and cached == len(run.steps):
         say("nothing changed: every step was served from the cache (inv run --no-cache runs them all)")
     say(f"report: {(run.folder / 'report.html').relative_to(ROOT)}")
+    _say_when_full(config.runs_limit)
     if run.status == "failed":
         failed = next((step.name for step in run.steps if step.status == "failed"), "")
         raise fail(f"run {run.id} failed. {run.reason}\nlog: inv runs.logs {run.id} {failed}".rstrip())
     if run.status == "stopped":
         raise Exit(f"run {run.id} was stopped; inv run goes on from what is cached.", code=130)
+
+
+def _say_when_full(most: str) -> None:
+    """Say that `runs/` takes more than the setting `runs_limit` names."""
+    from ..images.engine import bytes_text
+    from ..runs.space import folder_size, limit
+
+    size = folder_size(RUNS)
+    if limit(most) and size > limit(most):
+        say(f"runs/ takes {bytes_text(size)}, more than runs_limit in invoke.yaml ({most}): inv prune --runs 20")

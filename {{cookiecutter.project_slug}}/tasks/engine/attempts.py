@@ -92,7 +92,7 @@ class Attempts:
         )
         if python := python_component(container.get("command", [])):
             self._run_python(job, python, filled(args), folder / ".program")
-        if not job.command and self._run.engine == "host":
+        if not job.entrypoint and self._run.engine == "host":
             raise StepFailed("its component names no command, and what its image would run is not on this machine")
         return job
 

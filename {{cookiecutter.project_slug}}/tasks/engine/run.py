@@ -50,6 +50,7 @@ class LocalRun:
         from google.protobuf.json_format import MessageToDict
 
         self.run = run
+        self._asked_to_stop = False
         self._compiled = spec
         self._spec: Spec = MessageToDict(spec)
         self._launcher: Launcher = Containers(run, variables) if run.engine == "docker" else Processes(str(run.folder))
@@ -137,6 +138,7 @@ class LocalRun:
         """
 
         def stop(number: int, frame: Any) -> None:
+            self._asked_to_stop = True
             self._launcher.stop()
             self._steps.stop()
 
@@ -157,7 +159,7 @@ class LocalRun:
         for step in run.steps:
             if step.status in ("waiting", "running"):
                 step.status = "skipped" if step.status == "waiting" else "stopped"
-        if self._launcher.stopping and not problem:
+        if self._asked_to_stop:
             run.status, run.reason = "stopped", "stopped before it was done"
         elif good:
             run.status, run.reason = (

@@ -161,7 +161,7 @@ def placed(dag: Dag, name: str, task: Spec, iteration: int | None = None, item: 
     """Where what is in a task stands: in all that the task is in, and in itself."""
     kind = "condition" if task.get("triggerPolicy", {}).get("condition") else "pipeline"
     if group := GROUP.fullmatch(name):
-        kind = {"for-loop": "loop", "condition-branches": "branches"}.get(group[1], group[1])
+        kind = {"for-loop": "group", "condition-branches": "branches"}.get(group[1], group[1])
     own = {"group": name, "kind": "loop" if "parameterIterator" in task else kind}
     return [*dag.place, {**own, "iteration": iteration, "item": plain(item)}]
 

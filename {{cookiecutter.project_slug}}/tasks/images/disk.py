@@ -5,27 +5,34 @@ from typing import TYPE_CHECKING, Any
 
 from ..project.components import component_names, image_reference
 from ..project.settings import Settings
-from ..runs.record import RUNS, load, newest_first
+from ..runs.record import RUNS, folders, load
+from ..runs.space import folder_size
 from .engine import LABEL, connect
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 
-def usage(config: Settings) -> list[tuple[str, int, int, str]]:
-    """What this project takes of the engine and of this folder: kind, how many, bytes, and what that is."""
+Row = tuple[str, int, int, str]  # kind, how many, bytes, and what that is
+
+
+def runs_usage() -> Row:
+    """What the runs take of this folder."""
+    return ("runs", len(folders()), folder_size(RUNS), "records, artifacts and logs of local runs")
+
+
+def usage(config: Settings) -> list[Row]:
+    """What this project takes of the engine. Raises `Exit` where none answers."""
     client = connect()
     current, old = own_images(client, config)
     size = layers(client, current)
     left = leftovers(client, config)
     cache = build_cache(client)
-    found = newest_first()
     return [
         ("images", len(current), size, "of today's content; a layer that several have is counted once"),
         ("old images", len(old), layers(client, current + old) - size, "of other content; what they have alone"),
         ("containers", len(left), sum(entry["SizeRw"] for entry in left), "left behind by runs that were killed"),
         ("build cache", len(cache), sizes(cache), "besides the images; projects of this template share it"),
-        ("runs", len(found), folder_size(RUNS), "records, artifacts and logs of local runs"),
     ]
 
 
@@ -64,18 +71,25 @@ def leftovers(client: "DockerClient", config: Settings) -> list[dict[str, Any]]:
 
 
 def build_cache(client: "DockerClient") -> list[dict[str, Any]]:
-    """The records of the build cache that come from the steps of these Dockerfiles, and are no layer of an image."""
-    ours = ("/build/install.py", "components/", "kf-template-pip")
-    return [
-        entry
-        for entry in client.df().get("BuildCache") or []
-        if any(word in entry["Description"] for word in ours) and not entry["InUse"] and not entry["Shared"]
-    ]
+    """The records of the build cache that can be freed: those of these Dockerfiles' steps and what stands on them.
+
+    What an image or a build holds cannot be freed, nor what lies below it.
+    """
+    entries = {entry["ID"]: entry for entry in client.df().get("BuildCache") or []}
+    below = {name: _parents(entry) & entries.keys() for name, entry in entries.items()}
+    words = ("/build/install.py", "components/", "kf-template-pip")
+    ours = {name for name, entry in entries.items() if any(word in entry["Description"] for word in words)}
+    held = {name for name, entry in entries.items() if entry["InUse"] or entry["Shared"]}
+    while more := {name for name in entries if below[name] & ours} - ours:
+        ours |= more
+    while more := {under for name in held for under in below[name]} - held:
+        held |= more
+    return [entries[name] for name in sorted(ours - held)]
+
+
+def _parents(entry: dict[str, Any]) -> set[str]:
+    return {*(entry.get("Parents") or []), entry.get("Parent") or ""}
 
 
 def sizes(entries: list[dict[str, Any]]) -> int:
     return sum(entry["Size"] for entry in entries)
-
-
-def folder_size(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file()) if folder.exists() else 0

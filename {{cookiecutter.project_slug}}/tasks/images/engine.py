@@ -118,11 +118,10 @@ def problems() -> tuple[list[str], list[str]]:
     return found, slow
 
 
-def disk_space(client: "DockerClient") -> tuple[int, int]:
+def disk_space(client: "DockerClient | None" = None) -> tuple[int, int]:
     """Free and whole bytes of the engine's disk, where it is this machine's; else of the project's."""
-    place = Path(client.info()["DockerRootDir"])
     with contextlib.suppress(OSError):
-        if sys.platform == "linux" and place.exists():
+        if client and sys.platform == "linux" and (place := Path(client.info()["DockerRootDir"])).exists():
             usage = shutil.disk_usage(place)
             return usage.free, usage.total
     usage = shutil.disk_usage(ROOT)

@@ -1,14 +1,13 @@
-"""Freeing what this project made and does not need any more."""
+"""Freeing what this project made in the Docker engine and does not need any more."""
 
 import contextlib
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..project.settings import Settings
-from ..runs.record import Run, newest_first
-from .disk import build_cache, folder_size, layers, leftovers, own_images, sizes
+from ..runs.space import folder_size, old_runs, remove, without_record
+from .disk import build_cache, layers, leftovers, own_images, sizes
 from .engine import connect
 
 if TYPE_CHECKING:
@@ -17,82 +16,83 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Freeable:
-    """What `inv prune` frees: how it is called, its bytes, and the function that frees it."""
+    """What `inv prune` frees: how it is called, its bytes, and the function that frees it and returns those freed."""
 
     what: str
     size: int
-    free: Callable[[], None]
+    free: Callable[[], int]
 
 
-def freeable(config: Settings, keep_runs: int | None, everything: bool) -> list[Freeable]:
-    """What this project made and does not need: nothing else is ever freed. With `everything`, all its images too."""
+def freeable_runs(keep: int) -> list[Freeable]:
+    """The runs that may go, where the newest `keep` stay, and the folders in which there is no record."""
+    found = []
+    if gone := old_runs(keep):
+        folders = [run.folder for run in gone]
+        what = f"{len(gone)} runs: {gone[-1].id} to {gone[0].id}"
+        found.append(Freeable(what, sum(map(folder_size, folders)), lambda: sum(map(remove, folders))))
+    if broken := without_record():
+        what = f"{len(broken)} runs without a record that can be read: {', '.join(path.name for path in broken)}"
+        found.append(Freeable(what, sum(map(folder_size, broken)), lambda: sum(map(remove, broken))))
+    return found
+
+
+def freeable(config: Settings, everything: bool) -> list[Freeable]:
+    """What this project made in the engine and does not need. With `everything`, all its images too.
+
+    Raises `Exit` where no engine answers.
+    """
     client = connect()
     current, old = own_images(client, config)
     images = old + (current if everything else [])
     left, cache = leftovers(client, config), build_cache(client)
     found = []
     if left:
-        found.append(
-            Freeable(
-                f"{len(left)} containers of runs that are over",
-                sizes([{"Size": entry["SizeRw"]} for entry in left]),
-                lambda: _each(lambda entry: client.api.remove_container(entry["Id"], force=True, v=True), left),
-            )
-        )
+        what = f"{len(left)} containers of runs that are over"
+        found.append(Freeable(what, sum(entry["SizeRw"] for entry in left), lambda: _remove_containers(client, left)))
     if images:
         size = layers(client, current + old) - (0 if everything else layers(client, current))
         kind = "images" if everything else "images of content that is not today's"
-        found.append(
-            Freeable(f"{len(images)} {kind}", size, lambda: _each(lambda image: client.api.remove_image(image), images))
-        )
+        found.append(Freeable(f"{len(images)} {kind}", size, lambda: _remove_images(client, images)))
     if cache or images:
-        found.append(
-            Freeable(
-                f"{len(cache)} records of the build cache that no image needs",
-                sizes(cache),
-                lambda: _prune_cache(client),
-            )
-        )
-    if keep_runs is not None and (gone := old_runs(keep_runs)):
-        found.append(
-            Freeable(
-                f"{len(gone)} runs: {gone[-1].id} to {gone[0].id}",
-                sum(folder_size(run.folder) for run in gone),
-                lambda: _each(lambda run: shutil.rmtree(run.folder), gone),
-            )
-        )
+        what = f"{len(cache)} records of the build cache that no image needs"
+        found.append(Freeable(what, sizes(cache), lambda: _prune_cache(client)))
     return found
 
 
-def old_runs(keep: int) -> list[Run]:
-    """The runs that are over and not among the `keep` newest, but for those whose artifacts a kept one was served."""
-    found = newest_first()
-    kept = found[:keep]
-    used = {
-        part
-        for run in kept
-        for step in run.steps
-        for value in [*step.inputs.values(), *step.outputs.values()]
-        for item in (value if isinstance(value, list) else [value])
-        if isinstance(item, dict)
-        for part in str(item.get("uri", "")).split("/")
-    }
-    return [run for run in found[keep:] if run.status != "running" and run.id not in used]
+def _remove_containers(client: "DockerClient", left: list[dict[str, Any]]) -> int:
+    freed = 0
+    for entry in left:
+        with _still_used():
+            client.api.remove_container(entry["Id"], force=True, v=True)
+            freed += entry["SizeRw"]
+    return freed
 
 
-def _each(free: Callable[[Any], object], things: list[Any]) -> None:
-    """Free each; what is in use meanwhile, or gone already, stays as it is."""
-    import docker
+def _remove_images(client: "DockerClient", images: list[str]) -> int:
+    """What the engine's layers take less afterwards."""
+    before = client.df()["LayersSize"] or 0
+    for image in images:
+        with _still_used():
+            client.api.remove_image(image)
+    return max(0, before - (client.df()["LayersSize"] or 0))
 
-    for thing in things:
-        with contextlib.suppress(docker.errors.APIError, OSError):
-            free(thing)
 
-
-def _prune_cache(client: "DockerClient") -> None:
-    """A record goes only when nothing stands on it, so in several rounds: the last layers first."""
+def _prune_cache(client: "DockerClient") -> int:
+    """What BuildKit says it freed. A record goes only when nothing stands on it: in rounds, the last layers first."""
+    freed = 0
     while True:
         before = {entry["ID"] for entry in build_cache(client)}
-        _each(lambda record: client.api.prune_builds(filters={"id": [record]}, all=True), sorted(before))
+        for record in sorted(before):
+            with _still_used():
+                freed += client.api.prune_builds(filters={"id": [record]}, all=True).get("SpaceReclaimed") or 0
         if not before - {entry["ID"] for entry in build_cache(client)}:
-            break
+            return freed
+
+
+@contextlib.contextmanager
+def _still_used() -> Iterator[None]:
+    """What is in use meanwhile, or gone already, stays as it is."""
+    import docker
+
+    with contextlib.suppress(docker.errors.APIError):
+        yield

@@ -3,6 +3,7 @@
 It is done once, when the pipeline is compiled, so every engine and the cluster run the same.
 """
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import ComponentSpec, DagSpec, PipelineSpec, PipelineTaskSpec
 
 CHANNEL = "pipelinechannel--"
+SELECTOR = re.compile(r'parseJson\(string_value\)\["(.+)"\]')
+STRING = 3
+TYPES = {float: 1, int: 2, str: STRING, bool: 4, list: 5, dict: 6}  # of JSON, as KFP's ParameterType
 PART = re.compile(r"(?P<whole>.+)-subvar-(?P<part>[^-]+)")  # of a loop's item
 
 
@@ -19,6 +23,7 @@ def mend(spec: "PipelineSpec") -> None:
         for task in list(dag_of(spec, name).tasks.values()):
             _fill_in_defaults(spec, task)
     _pass_on_what_is_used(spec)
+    _type_parts(spec)
     _loop_over_parts(spec)
 
 
@@ -137,10 +142,10 @@ def _source(scopes: Scopes, group: str, name: str) -> Any:
 
 
 def _type(scopes: Scopes, group: str, outer: Any) -> int:
-    """The type of what a group is passed: that of where it comes from; a part of an item is passed as a text."""
-    if outer.parameter_expression_selector:
-        return 3
+    """The type of what a group is passed: that of where it comes from."""
     around = scopes.outside[group][0]
+    if outer.parameter_expression_selector:
+        return _type_of_part(scopes, around, outer) or STRING
     if outer.component_input_parameter:
         return int(scopes.definitions(around)[outer.component_input_parameter].parameter_type)
     producer = dag_of(scopes.spec, around).tasks[outer.task_output_parameter.producer_task]
@@ -154,6 +159,32 @@ def _take_back(spec: "PipelineSpec", task: "PipelineTaskSpec", name: str) -> Non
     component = spec.components[task.component_ref.name]
     if component.HasField("dag") and task.parameter_iterator.item_input != name:
         component.input_definitions.parameters.pop(name, None)
+
+
+def _type_parts(spec: "PipelineSpec") -> None:
+    """Give the parts of items that groups are passed the types that they have: kfp takes all to be as the first is."""
+    scopes = Scopes(spec)
+    for group in scopes.outside:
+        for name, source in scopes.task(group).inputs.parameters.items():
+            around = scopes.outside[group][0]
+            if source.parameter_expression_selector and (found := _type_of_part(scopes, around, source)):
+                scopes.definitions(group)[name].parameter_type = found
+
+
+def _type_of_part(scopes: Scopes, group: str, source: Any) -> int:
+    """The type of a part of a loop's items, where those stand in the pipeline and all have the same; else 0."""
+    part = SELECTOR.fullmatch(source.parameter_expression_selector)
+    iterator = scopes.task(group).parameter_iterator if group else None
+    if (
+        not part
+        or iterator is None
+        or iterator.item_input != source.component_input_parameter
+        or not iterator.items.raw
+    ):
+        return 0
+    items = json.loads(iterator.items.raw)
+    types = {TYPES.get(type(item[part[1]]), 0) for item in items if isinstance(item, dict) and part[1] in item}
+    return types.pop() if len(types) == 1 else 1 if types == {1, 2} else 0
 
 
 # The server cannot go through a part of an item: it looks for that part once more in each iteration, where it is gone.

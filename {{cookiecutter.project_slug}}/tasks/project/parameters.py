@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import json
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,13 @@ def _flag(text: str) -> bool:
         raise ValueError(text) from None
 
 
+def _float(text: Any) -> float:
+    """A number that JSON can hold too: no infinity, and no NaN."""
+    if not math.isfinite(value := float(text)):
+        raise ValueError(text)
+    return value
+
+
 def _json(kind: type) -> Any:
     def parse(text: str) -> Any:
         value = json.loads(text)
@@ -32,7 +40,7 @@ def _json(kind: type) -> Any:
 
 
 _TYPES: dict[int, tuple[str, Any, tuple[type, ...]]] = {
-    1: ("float", float, (int, float)),
+    1: ("float", _float, (int, float)),
     2: ("int", int, (int,)),
     3: ("str", str, (str,)),
     4: ("bool", _flag, (bool,)),
@@ -53,10 +61,10 @@ def typed(name: str, value: Any, known: dict[str, int], where: str = "-p") -> An
         hint = f" Did you mean '{near[0]}'?" if near else ""
         raise fail(f"{where}: the pipeline has no parameter '{name}'.{hint} It takes: {listing}.")
     kind, parse, allowed = _TYPES[known[name]]
-    if isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed):
-        return parse(value) if kind == "float" else value
-    if isinstance(value, str):
-        with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
+        if isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed):
+            return parse(value) if kind == "float" else value
+        if isinstance(value, str):
             return parse(value)
     raise fail(f"{where}: parameter '{name}' takes a value of type {kind}, not {value!r}. The parameters: {listing}.")
 

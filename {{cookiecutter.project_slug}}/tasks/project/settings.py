@@ -1,41 +1,16 @@
 """The settings of the project: `invoke.yaml`, checked."""
 
+import os
 import re
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-import yaml
 from invoke.context import Context
 
-from ..files import ROOT
 from ..terminal import fail
+from .settings_files import check_variables, documents
 
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
-
-
-def check_settings_file() -> None:
-    """Read `invoke.yaml` once before invoke does, which would answer a slip in it with a traceback. Raises `Exit`."""
-    try:
-        with (ROOT / "invoke.yaml").open(encoding="utf-8") as file:
-            document = yaml.safe_load(file)
-    except FileNotFoundError:
-        raise fail(f"there is no invoke.yaml in {ROOT}; it holds the settings of the project.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise fail(f"invoke.yaml is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(document, dict):
-        raise fail("invoke.yaml must be lines of 'name: value'.")
-    _check_names(document)
-
-
-def _check_names(section: dict[Any, Any]) -> None:
-    for name, value in section.items():
-        if not isinstance(name, str):  # invoke takes none but texts
-            raise fail(
-                f"invoke.yaml: YAML reads a name in it as {name!r}, as it does with on, no or 1; put it in quotes."
-            )
-        if isinstance(value, dict):
-            _check_names(value)
 
 
 @dataclass(frozen=True)
@@ -53,41 +28,49 @@ class Settings:
     kfp_namespace: str = ""
     kfp_version: str = "2.17.0"
     kfp_manifests: str = ""
+    kind_image: str = ""
     service_account: str = ""
+    runs_limit: str = "5 GB"
+    jobs: int = 0
     steps: dict[str, Any] = field(default_factory=dict)
     schedules: dict[str, Any] = field(default_factory=dict)
     aks: dict[str, Any] = field(default_factory=dict)
 
 
-# Settings that may be empty or left out, and those that hold settings of their own.
-OPTIONAL = {"image_mirror", "kfp_host", "kfp_namespace", "kfp_version", "kfp_manifests", "service_account"}
-
-
+# Settings that may be empty or left out, with what they are then; and those that hold settings of their own.
+OPTIONAL = {field.name: field.default for field in fields(Settings) if isinstance(field.default, str | int)}
+NAMES = [field.name for field in fields(Settings)]
 SECTIONS = {"parameters", "steps", "schedules", "aks"}
+
+
+def check_settings_file() -> None:
+    """Read `invoke.yaml`, the file of `inv -f` and `INVOKE_` variables before invoke does, which answers a slip in them
+    with a traceback, or passes over it. Raises `Exit`.
+    """
+    check_variables(OPTIONAL)
 
 
 def load_settings(c: Context) -> Settings:
     """Read the project's settings from invoke's configuration.
 
-    Raises `Exit` where one is missing or cannot be used.
+    Raises `Exit` where one is unknown, missing, or cannot be used.
     """
-    # invoke passes over a file that is not there.
-    override = getattr(c.config, "_runtime_path", None)
-    if override and not Path(override).is_file():
-        raise fail(f"inv -f: there is no file {override}.")
+    from .settings_model import slips
+
+    found = [f"{file}: {slip}" for file, document in documents() for slip in slips(document)]
+    whole = {name: _plain(c.config[name]) for name in [*NAMES, "cloud"] if name in c.config}
+    found = found or [f"{_source(slip)}: {slip}" for slip in slips(whole)]
+    if found:
+        raise fail("\n".join(found))
     values: dict[str, Any] = {}
-    for name in Settings.__dataclass_fields__:
-        value = c.config.get(name)
+    for name in NAMES:
+        value = whole.get(name)
         if name in SECTIONS:
-            if value is not None and not hasattr(value, "keys"):
-                raise fail(f"invoke.yaml: {name} must be lines of 'name: value'.")
-            values[name] = {key: _plain(value[key]) for key in value or {}}
-        elif value in (None, "") and name in OPTIONAL:
-            continue
-        elif value in (None, ""):
+            values[name] = value or {}
+        elif value not in (None, ""):
+            values[name] = value
+        elif name not in OPTIONAL:
             raise fail(f"invoke.yaml: the setting '{name}' is missing; give it a value.")
-        else:
-            values[name] = str(value)
     if not NAME.fullmatch(values["project"]):
         raise fail(
             f"invoke.yaml: project '{values['project']}' is not a valid name; "
@@ -99,6 +82,12 @@ def load_settings(c: Context) -> Settings:
             "in lower case, without https://, such as localhost:5001 or ghcr.io/team."
         )
     return Settings(**values)
+
+
+def _source(slip: str) -> str:
+    """Where a setting comes from that no file has wrong: a variable, or another of invoke's files."""
+    variable = f"INVOKE_{slip.split()[0].strip(':').upper()}"
+    return variable if variable in os.environ else "settings from elsewhere, as ~/.invoke.yaml"
 
 
 def _plain(value: Any) -> Any:

@@ -14,9 +14,9 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 def configuring(config: Settings) -> Listener:
     """A listener that gives every task of a component its settings; what `pipeline.py` sets itself goes above.
 
-    Raises `Exit` for a setting that is none, with those there are.
+    Raises `Exit` for a component that is none, with those there are.
     """
-    wanted = {name: _checked(name, values) for name, values in config.steps.items()}
+    wanted = config.steps
     known = component_names()
     for name in wanted:
         if name != "all" and name not in known:
@@ -34,47 +34,6 @@ def configuring(config: Settings) -> Listener:
     return configure
 
 
-def _count(value: Any) -> int:
-    if int(value) < 0:
-        raise ValueError(value)
-    return int(value)
-
-
-def _texts(value: Any) -> dict[str, str]:
-    return {str(key): str(text) for key, text in value.items()}
-
-
-# Each setting, and what is made of its value in invoke.yaml.
-_KINDS: dict[str, tuple[Any, str]] = {
-    "cpu": (str, "CPUs, as in 2 or 500m"),
-    "memory": (str, "bytes, as in 512Mi or 2Gi"),
-    "gpu": (_count, "a number of GPUs"),
-    "retries": (_count, "a number of times"),
-    "timeout": (lambda value: seconds(str(value)), "a time, as in 90s, 30m or 2h"),
-    "image_pull_secret": (str, "a secret's name"),
-    "env_from_secrets": (_texts, "lines of 'VARIABLE: secret/key'"),
-    "node_selector": (_texts, "lines of 'label: value'"),
-    "tolerations": (list, "a list of key, operator, value and effect"),
-    "labels": (_texts, "lines of 'label: value'"),
-}
-
-
-def _checked(name: str, values: Any) -> dict[str, Any]:
-    """The settings of one component in their own types. Raises `Exit` for one that is unknown or of another type."""
-    if not isinstance(values, dict):
-        raise fail(f"invoke.yaml: steps: '{name}' takes lines of 'setting: value': {', '.join(_KINDS)}.")
-    found = {}
-    for setting, value in values.items():
-        if setting not in _KINDS:
-            raise fail(f"invoke.yaml: steps: '{name}' has no setting '{setting}'; there are: {', '.join(_KINDS)}.")
-        kind, words = _KINDS[setting]
-        try:
-            found[setting] = kind(value)
-        except (ValueError, TypeError, AttributeError):
-            raise fail(f"invoke.yaml: steps: {setting} of '{name}' takes {words}, not {value!r}.") from None
-    return found
-
-
 def seconds(text: str) -> int:
     """A time such as 90s, 30m, 2h or 1d in seconds. Raises `ValueError` where it is none."""
     match = re.fullmatch(r"(\d+)([smhd]?)", text)
@@ -88,7 +47,7 @@ def _put(task: Any, setting: str, value: Any) -> None:
 
     match setting:
         case "cpu":
-            task.set_cpu_limit(value)  # Kubernetes asks for as much as it limits to, where nothing else is said
+            task.set_cpu_limit(str(value))  # Kubernetes asks for as much as it limits to, where nothing else is said
         case "memory":
             task.set_memory_limit(value)
         case "gpu":
@@ -96,7 +55,7 @@ def _put(task: Any, setting: str, value: Any) -> None:
         case "retries":
             task.set_retry(value)
         case "timeout":
-            kubernetes.set_timeout(task, value)
+            kubernetes.set_timeout(task, seconds(value))
         case "image_pull_secret":
             kubernetes.set_image_pull_secrets(task, [value])
         case "env_from_secrets":

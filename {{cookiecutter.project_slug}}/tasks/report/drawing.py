@@ -10,6 +10,14 @@ from .text import cut
 WORST = ("failed", "stopped", "running")
 
 
+class Task(NamedTuple):
+    """How a task is: its state, its seconds in words, and why it is not better."""
+
+    status: str
+    time: str
+    reason: str
+
+
 class Drawing:
     """The graph of a run's pipeline. Its `layout` is None where it is too large to be drawn."""
 
@@ -29,7 +37,7 @@ class Drawing:
         """As much of that as there is room for."""
         return cut(self.label(box), int(box.width / LETTER) - 2)
 
-    def task(self, box: Box, inside: list[str]) -> "Task":
+    def task(self, box: Box, inside: list[str]) -> Task:
         """How a task is, or a stack of them: the worst of their states, and the seconds of all; so are iterations."""
         own = [step for step in self._run.steps if self._is_of(step, box.names, inside)]
         if not own:
@@ -48,12 +56,6 @@ class Drawing:
             return False
         # Of an old record, a step's name has the loops and pipelines that it is in, but not the conditions.
         return groups_of(step) == inside if self._placed else set(groups_of(step)) <= set(inside)
-
-
-class Task(NamedTuple):
-    status: str
-    time: str
-    reason: str
 
 
 def curve(points: list[tuple[float, float]]) -> str:

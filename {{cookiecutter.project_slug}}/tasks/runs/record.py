@@ -1,6 +1,7 @@
 """The record of a run: what it was, kept in `runs/<id>/run.json`, and how it is found again."""
 
 import json
+import math
 import os
 import subprocess
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 from ..files import ROOT, write
 from ..terminal import fail
+from .reading import Unreadable, check_parts, checked, values_in
 from .saving import Saver
 
 RUNS = ROOT / "runs"
@@ -146,35 +148,70 @@ def code_version() -> dict[str, Any]:
     return {"commit": commit.stdout.strip(), "changed": bool(status.stdout.strip())}
 
 
-def load(folder: Path) -> Run | None:
-    """The record in a run's folder, or None where there is none that can be read.
+def read(folder: Path) -> Run:
+    """The record in a run's folder; a run is called as its folder is. Raises `Unreadable` where there is none to use.
 
     A run that says "running" while its process is gone was stopped without a chance to say so.
     """
+    values = checked(Run, values_in(folder))
     try:
-        values = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        run = Run(**{**values, "steps": [Step(**step) for step in values["steps"]]})
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-    if run.status == "running" and run.pid:
-        import psutil
-
-        if not psutil.pid_exists(run.pid):
-            run.status, run.reason = "stopped", "its process ended without finishing the run"
-            for step in run.steps:
-                if step.status in ("running", "waiting"):
-                    step.status = "stopped" if step.status == "running" else "skipped"
+        steps = [Step(**checked(Step, step)) for step in values["steps"]]
+        check_parts(values, values["steps"])
+        run = Run(**{**values, "id": folder.name, "steps": steps})
+    except (TypeError, KeyError) as error:
+        raise Unreadable(f"its run.json lacks {error}") from None
+    if run.status == "running" and run.pid and not _goes_on(run.pid, run.started):
+        run.status, run.reason = "stopped", "its process ended without finishing the run"
+        for step in run.steps:
+            if step.status in ("running", "waiting"):
+                step.status = "stopped" if step.status == "running" else "skipped"
     return run
 
 
+def _goes_on(pid: int, since: str) -> bool:
+    """Whether the process is there, and not a later one with the same number."""
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).create_time() <= (moment(since) or math.inf) + 1)
+    except (psutil.Error, OverflowError, ValueError):
+        return False
+
+
+def load(folder: Path) -> Run | None:
+    """The record in a run's folder, or None where there is none that can be read."""
+    try:
+        return read(folder)
+    except Unreadable:
+        return None
+
+
+def folders() -> list[Path]:
+    """The folders of all runs, with a record or without."""
+    return [path for path in RUNS.glob("[!.]*") if path.is_dir()]
+
+
 def newest_first() -> list[Run]:
-    """All runs that have a record."""
-    found = [load(path.parent) for path in RUNS.glob("*/run.json")]
+    """All runs that have a record which can be read."""
+    found = [load(folder) for folder in folders()]
     return sorted((run for run in found if run), key=lambda run: (run.started, run.id), reverse=True)
+
+
+def unreadable() -> dict[str, str]:
+    """The names of the folders in `runs/` that hold no record which can be read, and why."""
+    found = {}
+    for folder in sorted(folders()):
+        try:
+            read(folder)
+        except Unreadable as why:
+            found[folder.name] = str(why)
+    return found
 
 
 def find(wanted: str | None) -> Run:
     """The run with this id, or whose id starts like it; the newest for None. Raises `Exit` where there is none."""
+    if wanted and (why := unreadable().get(wanted)):
+        raise fail(f"run {wanted} cannot be read: {why}.")
     runs = newest_first()
     if not runs:
         raise fail("there is no run yet; start one with: inv run")

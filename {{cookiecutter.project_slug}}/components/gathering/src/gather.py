@@ -14,8 +14,9 @@ from typer import Option
 from arrow_tables import copy_json, copy_parquet, sheet_as_csv
 from delimited import copy_text
 from reading import Gathered, Reading, reading_of
+from shared.metadata import write_metadata
 from shared.sources import local_copy
-from shared.step import StepError, run, write_metadata, writing
+from shared.step import StepError, run, writing
 from unpacking import format_of, unpacked, words_of
 
 MEMORY = "600MB"  # of DuckDB's; Python and its packages take 200 MB besides

@@ -1,35 +1,26 @@
 """Training: one scikit-learn pipeline, from raw columns to predictions, and how good it is by cross-validation."""
 
-import platform
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait sleep: where cores are shared, spinning costs
+
+import time
 import warnings
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from string import Template
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import pyarrow.parquet as pq
 import skops.io
-from scipy import stats
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.impute import SimpleImputer
-from sklearn.model_selection import KFold, StratifiedKFold, cross_validate
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder
 from typer import Option
 
+from card import fill_card
+from judgement import judge, split
+from model import baselines, make_model
+from shared.features import feature_names, features, target_values
+from shared.metadata import write_metadata
 from shared.sources import fingerprint
-from shared.step import StepError, markdown_table, markdown_text, run, write_metadata, write_text, writing
-from shared.tables import features, target_values
-
-CARD = Path(__file__).parents[1] / "card.md"
-
-SCORES = {  # metric: scikit-learn's scorer; a "neg_" one is turned round again
-    "classification": {"cv_accuracy": "accuracy", "cv_f1_macro": "f1_macro"},
-    "regression": {"cv_r2": "r2", "cv_rmse": "neg_root_mean_squared_error", "cv_mae": "neg_mean_absolute_error"},
-}
+from shared.step import StepError, run, write_text, writing
+from shared.tables import read, rows_of
 
 
 def main(
@@ -41,97 +32,76 @@ def main(
     learning_rate: Annotated[float, Option(help="How much each tree counts, above 0.")] = 0.1,
     max_iter: Annotated[int, Option(help="Number of boosting rounds, at least 1.")] = 100,
     max_leaf_nodes: Annotated[int, Option(help="Leaves of a tree at most, at least 2.")] = 31,
+    early_stopping: Annotated[int, Option(help="Rounds without progress after which to stop; 0 is never.")] = 0,
+    folds: Annotated[int, Option(help="Of cross-validation; 0 is 5, and 3 of more than 100,000 rows.")] = 0,
     seed: Annotated[int, Option(help="The same seed gives the same model.")] = 0,
     model_card: Annotated[Path | None, Option(help="Model card to write, in Markdown.")] = None,
     executor_input: Annotated[str, Option(help="KFP's description of the task.")] = "",
 ) -> None:
     options = {"learning_rate": learning_rate, "max_iter": max_iter, "max_leaf_nodes": max_leaf_nodes}
+    refuse_options(options, early_stopping, folds)
+    x, y, left_out = learnable(train, target, problem_type)
+    if early_stopping and problem_type == "classification":
+        refuse_rare_classes(y)
+    chosen = make_model(x, y, problem_type, early_stopping, seed, **options)
+    judgement = judge(chosen, baselines(x, problem_type), x, y, problem_type, split(y, problem_type, folds, seed))
+    start = time.monotonic()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a class with few rows, as in the folds
+        chosen.fit(x, y)
+    print(f"the model, from all {len(x)} rows: {time.monotonic() - start:.1f} s", judgement.verdict(), flush=True)
+    with writing(model) as temporary:
+        skops.io.dump(chosen, temporary)
+    scores = judgement.metrics
+    write_text(metrics, "".join(f"{name} {value}\n" for name, value in scores.items()))
+    if model_card:
+        about = {"target": target, "problem_type": problem_type, "data": fingerprint(str(train))}
+        parameters = options | {"early_stopping": early_stopping, "seed": seed}
+        write_text(model_card, fill_card(about | {"parameters": parameters}, judgement, x, y, left_out))
+    described = {"framework": "scikit-learn", "features": list(x.columns), "target": target, "rows": len(x)}
+    write_metadata(executor_input, {"model": described, "metrics": scores})
+    print(f"{len(x)} rows, {x.shape[1]} features:", *(f"{name} {value:.4g}" for name, value in scores.items()))
+
+
+def refuse_options(options: dict[str, float], early_stopping: int, folds: int) -> None:
+    """Raise StepError for a number that nothing can be learnt with."""
     for name, least in {"learning_rate": 1e-9, "max_iter": 1, "max_leaf_nodes": 2}.items():
         if not least <= options[name] < float("inf"):
             raise StepError(f"{name} is {options[name]}. Give a number from {least:g} on.")
-    table = pq.read_table(train)
-    names = [name for name in table.column_names if name != target]
-    if not names:
-        raise StepError(f"the table has no column besides the target {target!r}. Give a table with features.")
+    if early_stopping < 0:
+        raise StepError(f"early_stopping is {early_stopping}. Give a number of rounds, or 0 to never stop early.")
+    if folds < 0 or folds == 1:
+        raise StepError(f"folds is {folds}. Give a number from 2 on, or 0 for one that suits the table.")
+
+
+def refuse_rare_classes(y: Any) -> None:
+    """Raise StepError if the tenth of the rows that says when to stop could lack a class, in some fold."""
+    counts = np.unique(y, return_counts=True)[1]
+    if counts.min() < 4 or len(counts) > len(y) / 20:
+        raise StepError("a class has too few rows to be in the tenth that says when to stop. Give early_stopping 0.")
+
+
+def learnable(train: Path, target: str, problem_type: str) -> tuple[Any, Any, dict[str, str]]:
+    """The features of every row, shape (rows, features), their targets, and the columns that a model cannot take."""
+    table = read(train)
+    names, left_out = feature_names(table, target)
     x, y = features(table, names), target_values(table.column(target), problem_type)
-    pipeline = make_pipeline(x, problem_type, random_state=seed, **options)
-    scores, intervals = cross_validated(pipeline, x, y, problem_type, seed)
-    pipeline.fit(x, y)
-    with writing(model) as temporary:
-        skops.io.dump(pipeline, temporary)
-    write_text(metrics, "".join(f"{name} {value}\n" for name, value in scores.items()))
-    if model_card:
-        card = {"target": markdown_text(target), "problem_type": problem_type, "data": fingerprint(str(train))}
-        card["parameters"] = markdown_table(("Parameter", "Value"), (options | {"seed": seed}).items())
-        card["metrics"] = markdown_table(("Metric", "Mean", "95 % interval"), intervals)
-        card |= described(x, y)
-        write_text(model_card, Template(CARD.read_text(encoding="utf-8")).safe_substitute(card))
-    about = {"framework": "scikit-learn", "features": names, "target": target, "rows": len(x)}
-    write_metadata(executor_input, {"model": about, "metrics": scores})
-    print(f"{len(x)} rows, {len(names)} features:", *(f"{name} {value:.4g}" for name, value in scores.items()))
+    for name in telling_nothing(x):
+        left_out[name] = "it has another value in nearly every row, which says nothing of other rows"
+    x = x[[name for name in names if name not in left_out]]
+    for name, why in left_out.items():
+        print(f"column {name!r} is left out: {why}")
+    if x.empty:
+        raise StepError(f"the table has no column to learn from besides the target {target!r}. Give one with features.")
+    if not len(x) == len(y) == rows_of(train):
+        raise StepError(f"{rows_of(train)} rows were there, and {len(x)} read. This is a mistake in the step.")
+    return x, y, left_out
 
 
-def make_pipeline(x: Any, problem_type: str, **options: Any) -> Pipeline:
-    """Missing numbers are filled in and marked; categories become columns, the rare ones one together."""
-    categories = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=20, sparse_output=False)
-    # The trees could take missing numbers as they are, but not a column that has no number in some fold.
-    filled = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
-    numbers = [name for name in x.columns if x[name].dtype == float]
-    text = [name for name in x.columns if x[name].dtype == object]
-    preparation = ColumnTransformer([("numbers", filled, numbers), ("text", categories, text)])
-    trees = HistGradientBoostingClassifier if problem_type == "classification" else HistGradientBoostingRegressor
-    # Without early stopping: the number of rounds is the one asked for, and no second split is hidden in it.
-    return Pipeline([("preparation", preparation), ("estimator", trees(early_stopping=False, **options))])
-
-
-def cross_validated(
-    pipeline: Pipeline, x: Any, y: Any, problem_type: str, seed: int
-) -> tuple[dict[str, float], list[tuple[str, str, str]]]:
-    """Of each metric over at most 5 folds, mean and deviation (`_std`); and name, mean and 95 % interval as text."""
-    folds: Any = KFold(5, shuffle=True, random_state=seed)
-    if problem_type == "classification":
-        smallest = np.unique(y, return_counts=True)[1].min()
-        folds = StratifiedKFold(max(2, min(5, smallest)), shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a rare category or class is not in every fold: that is how it is
-        results = cross_validate(pipeline, x, y, cv=folds, scoring=SCORES[problem_type])
-    metrics, intervals = dict[str, float](), []
-    for name, scorer in SCORES[problem_type].items():
-        sign = -1 if scorer.startswith("neg_") else 1
-        values = results[f"test_{name}"] * sign
-        mean, half = float(np.mean(values)), half_interval(values)
-        low, high = (max(mean - half, 0), mean + half) if sign < 0 else (mean - half, min(mean + half, 1))
-        metrics |= {name: mean, f"{name}_std": float(np.std(values))}
-        intervals.append((name, f"{mean:.4g}", f"{low:.4g} to {high:.4g}" if np.isfinite(half) else "not known"))
-    return metrics, intervals
-
-
-def half_interval(values: Any) -> float:
-    """Half of the 95 % interval of the mean of k folds, shape (k,). The folds share rows, so the variance is Nadeau and
-    Bengio's (2003): 1/k + (test rows / train rows) times the folds' own."""
-    k = len(values)
-    return float(stats.t.ppf(0.975, k - 1) * np.std(values, ddof=1) * np.sqrt(1 / k + 1 / (k - 1)))
-
-
-def described(x: Any, y: Any) -> dict[str, str]:
-    """What the model card says of the rows and of what they were learnt with."""
-    kinds = ((name, "number" if x[name].dtype == float else "category", x[name].isna().sum()) for name in x.columns)
-    if y.dtype == float:
-        target = markdown_table(
-            ("Target", "Value"), [("least", f"{y.min():g}"), ("mean", f"{y.mean():.4g}"), ("greatest", f"{y.max():g}")]
-        )
-    else:
-        target = markdown_table(("Class", "Rows"), zip(*np.unique(y, return_counts=True), strict=True))
-    packages = ("scikit-learn", "skops", "numpy", "pandas")
-    return {
-        "rows": str(len(x)),
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "target_values": target,
-        "features": markdown_table(("Feature", "Kind", "Missing"), kinds),
-        "versions": ", ".join(
-            [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in packages)]
-        ),
-    }
+def telling_nothing(x: Any) -> list[str]:
+    """The features of text without gaps in which at most one row in ten holds a value that an earlier one has."""
+    text = [name for name in x if x[name].dtype == object and x[name].notna().all()]
+    return [name for name in text if x[name].nunique() > 0.9 * len(x)]
 
 
 if __name__ == "__main__":

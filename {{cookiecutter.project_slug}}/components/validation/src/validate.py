@@ -1,27 +1,32 @@
 """Validation: is the table what schema.yaml says? A report either way; the step fails where it is not."""
 
 from collections import Counter
-from contextlib import ExitStack, suppress
-from itertools import product
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
-from pandera.io.pandas_io import from_yaml
-from pyarrow.parquet import ParquetFile, ParquetWriter
+import pyarrow.compute as pc
+from pyarrow.parquet import ParquetWriter
 from typer import Option
 
-from shared.plots import histogram
-from shared.step import StepError, html_table, page, run, write_metadata, write_text, writing
-from shared.tables import batches, feature, schema_of
+from description import SAMPLE, describe
+from schema_yaml import load_schema
+from shared.features import is_date
+from shared.metadata import write_metadata
+from shared.reports import render
+from shared.step import StepError, run, write_text, writing
+from shared.tables import account_for_rows, batches, rows_of, schema_of
 
 EXAMPLES = 5
-SAMPLE = 10_000  # rows, about so many and by chance, that the distributions of a larger table are drawn from
 SCHEMA = Path(__file__).parents[1] / "schema.yaml"
-NULLABLE = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}  # types that also hold missing values
+REPORT = Path(__file__).with_name("validation.html.j2")
+INTEGERS = {pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype()}
+INTEGERS |= {pa.int64(): pd.Int64Dtype(), pa.uint8(): pd.UInt8Dtype(), pa.uint16(): pd.UInt16Dtype()}
+INTEGERS |= {pa.uint32(): pd.UInt32Dtype(), pa.uint64(): pd.UInt64Dtype()}
+NULLABLE = {**INTEGERS, pa.bool_(): pd.BooleanDtype()}  # types that also hold missing values
 Failures = dict[tuple[str, str], tuple[int, list[str]]]  # (column, check): rows that failed it, the first as text
 
 
@@ -33,8 +38,10 @@ def main(
     executor_input: Annotated[str, Option(help="KFP's description of the task.")] = "",
 ) -> None:
     with writing(validated) as temporary:
-        rows, missing, failures = validate(table, load_schema(schema), temporary)
-        write_text(report, render(table, rows, missing, failures))
+        missing = missing_values(table)
+        failures = validate(table, load_schema(schema), temporary)
+        write_report(report, table, missing, failures)
+        rows = rows_of(table)
         shape = {"rows": rows, "columns": len(missing)}
         counts = {"violations": len(failures), "missing_values": missing.total()}
         write_metadata(executor_input, {"validated": shape, "report": shape | counts})
@@ -46,119 +53,125 @@ def main(
             raise StepError(
                 f"schema.yaml does not hold: {'; '.join(said[:3])}{more}. Correct the source or schema.yaml."
             )
+        account_for_rows(table, temporary)
 
 
-def load_schema(path: Path) -> pandera.DataFrameSchema:
-    try:
-        schema: pandera.DataFrameSchema = from_yaml(path)  # type: ignore[no-untyped-call]
-    except Exception as problem:  # whatever YAML and pandera make of a wrong file
-        raise StepError(f"{path} is not a schema: {type(problem).__name__}: {problem}. Correct it.") from problem
-    for column in schema.columns.values():
-        if str(column.dtype) == "bool":
-            column.dtype = "boolean"  # numpy's bool takes any text for True
-    schema.coerce = True  # what comes from CSV has the types that were guessed
+def missing_values(table: Path) -> Counter[str]:
+    """How many values each column lacks."""
+    missing = Counter(dict.fromkeys(schema_of(table).names, 0))
+    for batch in batches(table):
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            missing[name] += pc.sum(pc.is_null(column, nan_is_null=True)).as_py() or 0
+    return missing
+
+
+def validate(table: Path, schema: pandera.DataFrameSchema, target: Path) -> Failures:
+    """Check `table` batch by batch, and write it with the declared types to `target`; return what failed.
+
+    Where something did, `target` is not whole.
+    """
+    names, failures, rows, writer = schema_of(table).names, Failures(), 0, None
+    unique = uniques(schema)
+    schema = by_batches(schema, table)
+    with ExitStack() as stack:
+        for batch in batches(table):
+            try:
+                frame = batch.to_pandas(types_mapper=NULLABLE.get, date_as_object=False)
+                frame.index = pd.RangeIndex(rows, rows + len(frame))
+                checked = declared(schema.validate(frame, lazy=True), frame, batch)
+                if not failures:
+                    writer = writer or stack.enter_context(ParquetWriter(target, checked.schema))
+                    writer.write_batch(checked.cast(writer.schema))
+            except pandera.errors.SchemaErrors as problem:
+                add_failures(problem, failures)
+            except Exception as problem:  # what a check or a conversion may do with a value that it cannot take
+                said = f"cannot be checked: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
+                failures[f"rows {rows + 1} to {rows + batch.num_rows}", said] = (0, [])
+            rows += batch.num_rows
+    for columns in unique:
+        if lacking := [name for name in columns if name not in names]:
+            failures[", ".join(lacking), "the column is missing, and must be unique"] = (0, [])
+        elif (again := repeated(table, columns))[0]:
+            failures[", ".join(columns), "unique"] = again
+    return failures
+
+
+def uniques(schema: pandera.DataFrameSchema) -> list[list[str]]:
+    """The columns, and sets of columns, in which no two rows may be the same."""
+    single = [[name] for name, column in schema.columns.items() if column.unique]
+    several = schema.unique or []
+    return single + ([list(several)] if several else [])
+
+
+def by_batches(schema: pandera.DataFrameSchema, table: Path) -> pandera.DataFrameSchema:
+    """The schema without what a batch cannot tell (unique), and without a type for what is a date already."""
+    dates = {field.name for field in schema_of(table) if is_date(field.type)}
+    changed: dict[str, dict[str, Any]] = {
+        name: {"unique": False} | ({"dtype": None} if is_date_type(column.dtype) and name in dates else {})
+        for name, column in schema.columns.items()
+    }
+    schema = schema.update_columns(changed)
+    schema.unique = None
     return schema
 
 
-def validate(table: Path, schema: pandera.DataFrameSchema, target: Path) -> tuple[int, Counter[str], Failures]:
-    """Check `table` batch by batch; while nothing fails, write it with the declared types to `target`.
-
-    Returns the number of rows, the missing values of each column, and what failed.
-    """
-    unique = [name for name, column in schema.columns.items() if column.unique]
-    schema = schema.update_columns({name: {"unique": False} for name in unique})  # a batch cannot tell
-    rows, missing, failures, writer = 0, Counter[str](), Failures(), None
-    with ExitStack() as stack:
-        for batch in batches(table):
-            frame = batch.to_pandas(types_mapper=NULLABLE.get, date_as_object=False)
-            missing.update(frame.isna().sum().to_dict())
-            try:
-                checked = pa.RecordBatch.from_pandas(schema.validate(frame, lazy=True), preserve_index=False)
-                writer = writer or stack.enter_context(ParquetWriter(target, checked.schema))
-                writer.write_batch(checked.cast(writer.schema))
-            except pandera.errors.SchemaErrors as problem:
-                add_failures(problem.failure_cases, rows, failures)
-            rows += batch.num_rows
-    for name in unique:
-        values = pd.concat([batch.to_pandas()[name] for batch in batches(table, [name])], ignore_index=True).dropna()
-        if len(again := values[values.duplicated()]):
-            first = [f"row {index + 1}: {value!r}" for index, value in again.head(EXAMPLES).items()]
-            failures[name, "unique"] = (len(again), first)
-    return rows, missing, failures
+def is_date_type(dtype: object) -> bool:
+    """Whether it is a date's. pandera's are in ns, which end in the year 2262; those of a table may go further."""
+    return str(dtype).startswith("datetime64")
 
 
-def add_failures(cases: pd.DataFrame, offset: int, failures: Failures) -> None:
-    """Add pandera's failure cases of a batch that begins at row `offset`."""
-    for name in cases.loc[cases["check"] == "column_in_dataframe", "failure_case"]:
+def declared(checked: pd.DataFrame, frame: pd.DataFrame, batch: Any) -> Any:
+    """The batch with the types and values of `checked`; what the check left as it was, is as it came."""
+    arrays = {}
+    for name, column in checked.items():
+        kept = name in frame and column.dtype == frame[name].dtype and column.equals(frame[name])
+        arrays[name] = batch.column(name) if kept else pa.array(column, from_pandas=True)
+    return pa.RecordBatch.from_pydict(arrays)
+
+
+def add_failures(problem: pandera.errors.SchemaErrors, failures: Failures) -> None:
+    """Add what pandera found in a batch, whose index counts the rows of the table."""
+    cases = problem.failure_cases
+    absent = cases["check"] == "column_in_dataframe"
+    for name in cases.loc[absent, "failure_case"]:
         failures[name, "the column is missing"] = (0, [])
-    cases = cases.dropna(subset=["column", "index"])
+    cases = cases[~absent].fillna({"column": "the table"})
     mistyped = cases["check"].str.startswith("coerce_dtype")
     said_twice = cases["column"].isin(cases.loc[mistyped, "column"]) & ~mistyped
     for (column, check), failed in cases[~said_twice].groupby(["column", "check"], sort=False):
         key = (str(column), str(check).replace("coerce_dtype", "type"))
         count, first = failures.get(key, (0, []))
-        more = failed[["index", "failure_case"]].head(EXAMPLES - len(first)).values
-        first = first + [f"row {offset + index + 1}: {value!r}" for index, value in more]
+        for index, value in failed[["index", "failure_case"]].head(EXAMPLES - len(first)).values:
+            # Without a row it is the column, or the table, as a whole.
+            first = [*first, repr(value) if pd.isna(index) else f"row {int(index) + 1}: {value!r}"]
         failures[key] = (count + len(failed), first)
+    if not failures:
+        failures["the table", " ".join(str(problem).split())[:200]] = (0, [])
+
+
+def repeated(table: Path, columns: list[str]) -> tuple[int, list[str]]:
+    """How many rows repeat what an earlier one holds in `columns`, and the first. A row without a value is not one."""
+    frame = pd.concat([batch.to_pandas()[columns] for batch in batches(table, columns)], ignore_index=True).dropna()
+    again = frame[frame.duplicated()]
+    values = again[columns[0]] if len(columns) == 1 else again.apply(tuple, axis=1)
+    return len(again), [f"row {index + 1}: {value!r}" for index, value in values.head(EXAMPLES).items()]
 
 
 def sentence(column: str, check: str, count: int, first: list[str]) -> str:
-    return f"{column}: {check}" + (f" failed for {count} row{'s' * (count > 1)} (e.g. {first[0]})" if count else "")
+    if not count:
+        return f"{column}: {check}"
+    example = f" (e.g. {first[0]})" if first else ""
+    if first and not first[0].startswith("row "):
+        return f"{column}: {check} failed{example}"
+    return f"{column}: {check} failed for {count} row{'s' * (count > 1)}{example}"
 
 
-def render(table: Path, rows: int, missing: Counter[str], failures: Failures) -> str:
+def write_report(report: Path, table: Path, missing: Counter[str], failures: Failures) -> None:
     failed = [(*key, count or "", ", ".join(first)) for key, (count, first) in failures.items()]
-    of = f" Distributions are those of about {SAMPLE} of them, drawn by chance." if rows > SAMPLE else ""
-    return page(
-        f"Validation: {len(failed)} check{'s' * (len(failed) > 1)} failed" if failed else "Validation: the table holds",
-        f"<p>{rows} rows, {len(missing)} columns. Rows are counted from 1, without the header.{of}</p>",
-        "<h2>What failed</h2>" + html_table(("column", "check", "rows", "examples"), failed) if failed else "",
-        "<h2>Columns</h2>",
-        html_table(("column", "type", "missing", "distribution", "values"), describe(table, rows, missing)),
-    )
-
-
-def describe(table: Path, rows: int, missing: Counter[str]) -> list[tuple[object, ...]]:
-    """A row for each column: name, type, missing values, and how the others are distributed."""
-    chance, share = np.random.default_rng(0), min(SAMPLE / max(rows, 1), 1)
-    parts = [batch.filter(pa.array(chance.random(batch.num_rows) < share)) for batch in batches(table)]
-    sample, extent = pa.Table.from_batches(parts, schema_of(table)), extents(table)
-    described: list[tuple[object, ...]] = []
-    for field in sample.schema:
-        column, gaps = sample.column(field.name), missing[field.name]
-        about = (field.name, field.type, f"{gaps} ({gaps / rows:.1%})" if gaps else "")
-        values = feature(column)
-        if values.dtype == float and field.type != pa.bool_() and len(known := values[~np.isnan(values)]):
-            ends = [f"{end:g}" if isinstance(end, float) else str(end) for end in extent.get(field.name, ())]
-            described.append((*about, histogram(spread(known)), " to ".join(ends)))
-        else:
-            common = Counter(map(str, column.drop_null().to_pylist()))
-            shares = [f"{value[:50]} {count / common.total():.0%}" for value, count in common.most_common(5)]
-            more = [f"{len(common) - 5} more"] * (len(common) > 5)
-            counts = [count for _, count in common.most_common(20)]
-            described.append((*about, histogram(counts) if counts else "", ", ".join(shares + more)))
-    return described
-
-
-def spread(values: Any) -> list[int]:
-    """How many of the values, shape (n,), are in each 20th of their range, however large or small that is."""
-    values = values / 4  # so that even the range of the largest numbers is one
-    low, width = values.min(), np.ptp(values)
-    return np.bincount(((values - low) / width * 19.999).astype(int), minlength=20).tolist() if width else [len(values)]
-
-
-def extents(table: Path) -> dict[str, tuple[Any, Any]]:
-    """The least and the greatest value of each column, as far as the file's own statistics can tell."""
-    found = dict[str, tuple[Any, Any]]()
-    with ParquetFile(table) as file:
-        about = file.metadata
-        for group, i in product(range(about.num_row_groups), range(about.num_columns)):
-            column = about.row_group(group).column(i)
-            with suppress(OverflowError):  # a date that Python has not
-                if (known := column.statistics) and known.has_min_max and not isinstance(known.min, str | bytes):
-                    low, high = found.get(column.path_in_schema, (known.min, known.max))
-                    found[column.path_in_schema] = min(low, known.min), max(high, known.max)
-    return found
+    rows = rows_of(table)
+    title = f"{len(failed)} check{'s' * (len(failed) > 1)} failed" if failed else "the table holds"
+    values = {"rows": rows, "sample": SAMPLE, "failed": failed, "columns": describe(table, rows, missing)}
+    write_text(report, render(REPORT, title=f"Validation: {title}", **values))
 
 
 if __name__ == "__main__":

@@ -11,19 +11,6 @@ from ..install import NAMESPACE
 
 TAG = "kf-template-project"
 POOL = "training"
-KEYS = {
-    "resource_group",
-    "location",
-    "registry_name",
-    "kubernetes_version",
-    "node_size",
-    "node_count",
-    "database_size",
-    "artifacts_size",
-    "training_size",
-    "training_count",
-    "storage_account",
-}
 
 
 @dataclass(frozen=True)
@@ -64,8 +51,6 @@ class Step:
 def plan(config: Settings) -> Plan:
     """The checked settings. Raises `Exit` for a slip in them."""
     given = config.aks
-    if unknown := set(given) - KEYS:
-        raise fail(f"invoke.yaml: aks has no setting '{sorted(unknown)[0]}'; there are: {', '.join(sorted(KEYS))}.")
     digest = hashlib.sha256(f"{config.project} {given.get('resource_group')}".encode()).hexdigest()[:6]
     registry = str(given.get("registry_name") or f"{config.project.replace('-', '')[:38]}{digest}")
     if not re.fullmatch(r"[a-zA-Z0-9]{5,50}", registry):

@@ -1,0 +1,43 @@
+"""The fitted model: loaded from its file, and given the columns that it learnt from."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skops.io
+
+from shared.features import column_of, features, is_date
+from shared.step import StepError
+
+# A skops file may hold any class; besides scikit-learn's plain ones, only these are loaded.
+TRUSTED = ["numpy.dtype", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
+
+
+def load_model(path: Path) -> Any:
+    try:
+        unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
+        if unknown:
+            raise StepError(f"the model holds types that are not trusted: {', '.join(unknown)}. Train it anew.")
+        return skops.io.load(path, trusted=TRUSTED)
+    except (ValueError, KeyError, OSError) as problem:
+        raise StepError(f"{path.name!r} is not a readable skops model: {problem}. Train it anew.") from problem
+
+
+def model_input(model: Any, table: Any) -> Any:
+    """The features that the model learnt from, shape (rows, features), each of the kind that it learnt."""
+    names, columns = list(model.feature_names_in_), table.column_names
+    if lacking := [name for name in names if not column_of(name, columns)]:
+        raise StepError(f"the table lacks columns of the model: {', '.join(lacking)}. Add them, or train anew.")
+    for name in names:
+        type_ = table.column(column := column_of(name, columns)).type
+        if name != column and not is_date(type_):
+            raise StepError(f"column {column!r} held dates in training, and here it holds {type_}. Correct the table.")
+    x = features(table, names)
+    for kind, _, chosen in model.named_steps["preparation"].transformers:
+        for name in chosen:
+            if x[name].isna().all():  # without a value, a column has no kind of its own
+                x[name] = np.full(len(x), np.nan if kind == "numbers" else None)
+            if (x[name].dtype == float) != (kind == "numbers"):
+                held = "numbers" if kind == "numbers" else "text"
+                raise StepError(f"column {name!r} held {held} in training, and does not here. Correct the table.")
+    return x

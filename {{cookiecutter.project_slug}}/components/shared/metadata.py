@@ -1,0 +1,36 @@
+"""What a step tells Kubeflow Pipelines of the artifacts it wrote: metrics, curves, and whatever a run should show."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from shared.step import write_text
+
+
+def write_metadata(executor_input: str, metadata: Mapping[str, Mapping[str, Any]]) -> None:
+    """Tell KFP the metadata of output artifacts, by name. `executor_input` is its `{executorInput: null}`, or empty."""
+    if not executor_input:
+        return
+    outputs, artifacts = json.loads(executor_input)["outputs"], {}
+    for name, declared in outputs.get("artifacts", {}).items():
+        # Values that are not finite have no place in JSON.
+        given = {k: v for k, v in metadata.get(name, {}).items() if not isinstance(v, float) or math.isfinite(v)}
+        artifacts[name] = {"artifacts": [{"name": name, "uri": declared["artifacts"][0]["uri"], "metadata": given}]}
+    write_text(Path(outputs["outputFile"]), json.dumps({"artifacts": artifacts}, allow_nan=False))
+
+
+def confusion_matrix_metadata(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """Metadata of a ClassificationMetrics artifact: rows are the true labels, columns the predicted ones."""
+    specs = [{"displayName": label} for label in labels]
+    return {"confusionMatrix": {"annotationSpecs": specs, "rows": [{"row": list(row)} for row in matrix]}}
+
+
+def roc_metadata(fpr: Sequence[float], tpr: Sequence[float], thresholds: Sequence[float]) -> dict[str, Any]:
+    """Metadata of a ClassificationMetrics artifact: the ROC curve in about 100 points, which is enough to draw it."""
+    points = []
+    for i in [*range(0, len(fpr) - 1, math.ceil(len(fpr) / 100)), len(fpr) - 1]:
+        threshold = min(float(thresholds[i]), 1.0)  # scikit-learn's first is infinite: nothing is predicted positive
+        points.append({"confidenceThreshold": threshold, "recall": float(tpr[i]), "falsePositiveRate": float(fpr[i])})
+    return {"confidenceMetrics": points}

@@ -1,0 +1,124 @@
+"""Where settings come from: `invoke.yaml`, the file of `inv -f`, and `INVOKE_` variables."""
+
+import difflib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from invoke.config import AmbiguousMergeError, Config, merge_dicts
+from invoke.exceptions import ParseError
+from invoke.parser import Parser
+from invoke.program import Program
+
+from ..files import ROOT
+from ..terminal import fail
+
+INVOKES_OWN = {"INVOKE_DEBUG", "INVOKE_RUNTIME_CONFIG"}
+
+
+def documents() -> Iterator[tuple[str, dict[str, Any]]]:
+    """The files that settings come from, with their names: `invoke.yaml`, and that of `inv -f` above it.
+
+    Raises `Exit` for one that cannot be read.
+    """
+    yield "invoke.yaml", _document("invoke.yaml", ROOT / "invoke.yaml")
+    other = _other_file()
+    if other is not None and other.suffix != ".py":  # which invoke runs
+        yield str(other), _document(str(other), other.expanduser())
+
+
+def _other_file() -> Path | None:
+    """The file of `inv -f`, read from the command line with invoke's own parser."""
+    try:
+        core = Parser(initial=Program().initial_context, ignore_unknown=True).parse_argv(sys.argv[1:])[0]
+    except ParseError:  # which invoke says itself
+        return None
+    path = core.args.config.value or os.environ.get("INVOKE_RUNTIME_CONFIG")
+    if not path:
+        return None
+    if Path(path).suffix not in (".yaml", ".yml", ".json", ".py"):
+        raise fail(f"inv -f: {path} is of a kind that invoke does not read; it reads .yaml, .yml, .json and .py.")
+    return Path(path)
+
+
+def _document(name: str, path: Path) -> dict[str, Any]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            document = yaml.safe_load(file)
+    except FileNotFoundError:
+        if path.parent == ROOT and name == "invoke.yaml":
+            raise fail(f"there is no invoke.yaml in {ROOT}; it holds the settings of the project.") from None
+        raise fail(f"inv -f: there is no file {name}.") from None
+    except OSError as error:
+        raise fail(f"{name} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise fail(f"{name} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict):
+        raise fail(f"{name} must be lines of 'name: value'.")
+    _check_names(name, document)
+    return document
+
+
+def _check_names(file: str, section: dict[Any, Any]) -> None:
+    for name, value in section.items():
+        if not isinstance(name, str):  # invoke takes none but texts
+            raise fail(f"{file}: YAML reads a name in it as {name!r}, as it does with on, no or 1; put it in quotes.")
+        if isinstance(value, dict):
+            _check_names(file, value)
+
+
+def check_variables(defaults: dict[str, Any]) -> None:
+    """Raises `Exit` for an `INVOKE_` variable that names no setting, or cannot be what it names."""
+    known = _known(defaults)
+    for variable in sorted(name for name in os.environ if name.startswith("INVOKE_") and name not in INVOKES_OWN):
+        _check_variable(variable, known)
+
+
+def _known(defaults: dict[str, Any]) -> dict[str, Any]:
+    """The names of all variables that invoke takes for a setting, and what that is without them."""
+    whole = Config.global_defaults() | defaults
+    for file, document in documents():
+        try:
+            merge_dicts(whole, document)
+        except AmbiguousMergeError:
+            sections = [name for name, value in whole.items() if isinstance(value, dict) and name in document]
+            name = next((name for name in sections if not isinstance(document[name], dict)), "")
+            words = (
+                f"{name} must be lines of 'name: value'"
+                if name
+                else "a setting is a value in it, and a section elsewhere"
+            )
+            raise fail(f"{file}: {words}.") from None
+
+    def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+        if not isinstance(value, dict):
+            yield path.upper(), value
+            return
+        for name in value:
+            yield from leaves(f"{path}_{name}", value[name])
+
+    return dict(leaves("INVOKE", whole))
+
+
+def _check_variable(variable: str, known: dict[str, Any]) -> None:
+    """Raises `Exit` for a variable that invoke would pass over, or end with a traceback for."""
+    if variable not in known:
+        near = difflib.get_close_matches(variable, known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise fail(f"the variable {variable} names no setting that invoke.yaml has.{hint} Unset it, or correct it.")
+    value, given = known[variable], os.environ[variable]
+    words = ""
+    if isinstance(value, list | tuple):
+        words = "stands for a list, which no variable can hold: put it into a file, inv -f FILE"
+    elif isinstance(value, bool) and given not in ("0", "1", ""):
+        words = f"takes 1 for true or 0 for false, not '{given}'"
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            type(value)(given)
+        except ValueError:
+            words = f"takes a number, not '{given}'"
+    if words:
+        raise fail(f"the variable {variable} {words}.")

@@ -1,0 +1,152 @@
+"""What may be in `invoke.yaml`: the one source of its checks and of `invoke.schema.json`, which editors read.
+
+Loaded only when settings are read, because pydantic takes its time. A field's title says what it takes, and its
+description what it is for.
+"""
+
+import difflib
+import json
+from typing import Annotated, Any, Literal
+
+from invoke.config import Config
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import WithJsonSchema
+from pydantic_core import ErrorDetails
+
+INVOKES_OWN = tuple(Config.global_defaults())  # run, sudo, tasks and others, which a file may hold too
+SCHEDULE = "it takes cron or every, and parameters and enabled"
+LINES = "lines of 'name: value'"
+
+
+def _text(description: str, title: str = "a text", **more: Any) -> Any:
+    return Field(default=None, title=title, description=description, **more)
+
+
+class Section(BaseModel):
+    """Lines of settings: each name is known, and each value has its type; none is converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+Labels = dict[str, str]
+
+
+class Step(Section):
+    """How a step runs; those of `all` are every step's."""
+
+    cpu: Annotated[int | float | str, Field(title="CPUs, as in 2 or 500m")] = 0
+    memory: Annotated[str, Field(title="bytes, as in 512Mi or 2Gi")] = ""
+    gpu: Annotated[int, Field(title="a number of GPUs", ge=0)] = 0
+    retries: Annotated[int, Field(title="a number of times", ge=0)] = 0
+    timeout: Annotated[str, Field(title="a time, as in 90s, 30m or 2h", pattern=r"^0*[1-9]\d*[smhd]?$")] = ""
+    image_pull_secret: Annotated[str, Field(title="a secret's name")] = ""
+    env_from_secrets: Annotated[Labels, Field(title="lines of 'VARIABLE: secret/key'")] = {}
+    node_selector: Annotated[Labels, Field(title="lines of 'label: value'")] = {}
+    tolerations: Annotated[list[dict[str, Any]], Field(title="a list of key, operator, value and effect")] = []
+    labels: Annotated[Labels, Field(title="lines of 'label: value'")] = {}
+
+
+class Schedule(Section):
+    """A recurring run. What its values may be, `inv schedule` says."""
+
+    cron: Annotated[Any, WithJsonSchema({"type": "string", "title": "5 fields in UTC, or 6 with seconds first"})] = ""
+    every: Annotated[Any, WithJsonSchema({"type": "string", "title": "a time, as in 90s, 30m, 6h or 1d"})] = ""
+    parameters: Annotated[Any, WithJsonSchema({"type": "object", "title": LINES})] = {}
+    enabled: Annotated[Any, WithJsonSchema({"type": "boolean"})] = True
+
+
+class Aks(Section):
+    """What `inv aks.up` makes on Azure."""
+
+    artifacts_size: Annotated[str, Field(title="a size such as 32Gi")] = ""
+    database_size: Annotated[str, Field(title="a size such as 32Gi")] = ""
+    kubernetes_version: Annotated[str, Field(title="a text")] = ""
+    location: Annotated[str, Field(title="a region's short name, as in westeurope")] = ""
+    node_count: Annotated[int, Field(title="a number from 1 on")] = 1
+    node_size: Annotated[str, Field(title="a VM size")] = ""
+    registry_name: Annotated[str, Field(title="5 to 50 letters and digits")] = ""
+    resource_group: Annotated[str, Field(title="up to 90 letters, digits, and ._-()")] = ""
+    storage_account: Annotated[str, Field(title="a storage account's name")] = ""
+    training_count: Annotated[int, Field(title="a number from 1 on")] = 1
+    training_size: Annotated[str, Field(title="a VM size")] = ""
+
+
+class SettingsFile(Section):
+    """The settings of a Kubeflow Pipelines project made with kf-template."""
+
+    project: str | None = _text("Names the pipeline, its images and its experiment.")
+    registry: str | None = _text("Where images go: {registry}/{project}/{component}:{content hash}.")
+    python_version: str | None = _text("Of the images.", 'a text in quotes, as in "3.13"')
+    image_mirror: str | None = _text("Where base images come from if Docker Hub is out of reach.")
+    experiment: str | None = _text("The experiment of runs on a cluster.")
+    kfp_host: str | None = _text("The address of the Kubeflow Pipelines API.")
+    kfp_namespace: str | None = _text("Of a Kubeflow with users: yours.")
+    kfp_version: str | None = _text("What `inv cluster.up` installs.")
+    kfp_manifests: str | None = _text("A local copy or a mirror of its manifests, for networks without GitHub.")
+    kind_image: str | None = _text("The node of `inv cluster.up`, for networks without Docker Hub.")
+    service_account: str | None = _text("That the steps' pods run as.")
+    jobs: Annotated[int | None, Field(title="a number of steps, 0 for as many as there are cores", ge=0)] = None
+    runs_limit: str | None = _text(
+        "What runs/ may take before `inv run` says how to free some.",
+        "a size, as in 500 MB or 5 GB (0 MB: no limit)",
+        pattern=r"^(\d+(\.\d+)? ?(MB|GB|TB))?$",
+    )
+    cloud: Literal["none", "azure"] | None = _text("What the project was made for.", "none or azure")
+    template_version: str | None = _text("The template's release that this project was made from.")
+    aks: Annotated[Aks | None, Field(title=LINES)] = None
+    schedules: Annotated[dict[str, Schedule] | None, Field(title=LINES)] = None
+    steps: Annotated[dict[str, Step] | None, Field(title=LINES)] = None
+    parameters: Annotated[dict[str, Any] | None, Field(title=LINES)] = None
+
+
+def slips(document: dict[str, Any]) -> list[str]:
+    """What is wrong with the settings of a file: a sentence each, without the file's name; none where all is right."""
+    try:
+        SettingsFile.model_validate({name: value for name, value in document.items() if name not in INVOKES_OWN})
+    except ValidationError as error:
+        return list(dict.fromkeys(_sentence(each) for each in error.errors()))
+    return []
+
+
+def _sentence(error: ErrorDetails) -> str:
+    section, *inner = (str(part) for part in error["loc"])
+    match section, inner:
+        case "steps", [owner, name, *_]:
+            return _said(error, Step, name, f"steps: '{owner}'", f"steps: {name} of '{owner}'")
+        case "schedules", [owner, name, *_]:
+            return _said(error, Schedule, name, f"schedules: {owner}", f"schedules: {owner}: {name}")
+        case "aks", [name, *_]:
+            return _said(error, Aks, name, "aks", f"aks: {name}")
+        case "steps", [owner]:
+            return f"steps: '{owner}' takes lines of 'setting: value': {', '.join(Step.model_fields)}."
+        case "schedules", [owner]:
+            return f"schedules: {owner} takes cron or every, and parameters and enabled."
+    if error["type"] in ("dict_type", "model_type"):
+        return f"{section} must be {LINES}."
+    return _said(error, SettingsFile, section, "", section)
+
+
+def _said(error: ErrorDetails, model: type[Section], name: str, owner: str, whole: str) -> str:
+    """An unknown name with those there are, or a value of another type with what it takes."""
+    known = model.model_fields
+    if name in known:
+        return f"{whole} takes {known[name].title}, not {error['input']!r}."
+    those = SCHEDULE if model is Schedule else f"there are: {', '.join(known)}"
+    return f"{owner}{' has' if owner else 'there is'} no setting '{name}'; {those}.{near(name, known)}"
+
+
+def near(name: str, known: Any) -> str:
+    """The nearest right name, as a question."""
+    found = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean '{found[0]}'?" if found else ""
+
+
+def schema() -> str:
+    """The JSON Schema for editors: completion, and what is wrong underlined."""
+    found = SettingsFile.model_json_schema()
+    found["properties"] |= {name: {"type": "object", "description": "Of invoke itself."} for name in INVOKES_OWN}
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **found}, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    print(schema(), end="")
