@@ -85,7 +85,7 @@ if "deployments,pods,pvc" in arguments:
     known = [each["metadata"]["name"] for each in now]
     noted = [each.partition("/")[2] for each in state["noted"].get("objects", "").split() if "deployment" in each]
     now += [json.loads(state["ready"].replace("NAME", name)) for name in noted if name not in known]
-    gone = [each.partition("/")[2] for each in state["gone"]]
+    gone = [each.partition("/")[2] for each in state["gone"] if "deployment" in each]
     end(0, json.dumps(dict(items=[each for each in now if each["metadata"]["name"] not in gone])))
 if line.endswith("healthz --request-timeout 5s"):
     state["unwell"] -= 1
