@@ -1,6 +1,6 @@
 """Measures what the template promises of speed, memory and size, in one run, and writes the table in README.md.
 
-    python benchmarks/run.py [first-run] [rerun] [size] [images] [memory]
+    python benchmarks/run.py [first-run] [rerun] [executor] [size] [images] [memory]
 
 Each figure is the median of several runs; `memory` makes tables of 1 and 10 million rows, and takes half an
 hour. `images` needs a Docker engine with buildx, and a registry on localhost:5001.
@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+import executor
 import psutil
 
 TEMPLATE = Path(__file__).resolve().parents[1]
@@ -312,6 +313,7 @@ def memory(folder: Path) -> list[tuple[str, str, str]]:
 PARTS: dict[str, Callable[[Path], list[tuple[str, str, str]]]] = {
     "first-run": first_run,
     "rerun": rerun,
+    "executor": executor.costs,
     "size": size,
     "images": images,
     "memory": memory,

@@ -123,6 +123,13 @@ def test_the_ui_and_the_api_are_on_ports_that_kind_maps(
 
 
 @needs_manifests
+def test_argo_looks_at_a_workflow_more_often_than_by_itself(rendered: dict[tuple[str, str], dict[str, Any]]) -> None:
+    (controller,) = pods_of(rendered)["workflow-controller"]["containers"]
+    variables = {each["name"]: each.get("value") for each in controller["env"]}
+    assert variables["DEFAULT_REQUEUE_TIME"] == "2s" and "LEADER_ELECTION_IDENTITY" in variables
+
+
+@needs_manifests
 def test_behind_a_mirror_every_image_is(bake: Bake) -> None:
     images = images_of(render(bake(), {"image_mirror": "mirror.example.com/hub"}))
     assert len(images) == 13

@@ -16,7 +16,8 @@ from helpers.engine import needs_engine
 from helpers.inv import inv
 from helpers.manifests import needs_manifests
 from helpers.processes import wait_for
-from stand_ins.kind import READY, Tools, deployment, pod, waiting
+from stand_ins.cluster import Tools
+from stand_ins.kubectl import READY, deployment, pod, waiting
 
 
 @needs_engine
@@ -39,7 +40,8 @@ def test_up_makes_it_all_in_order_and_again_changes_nothing(project: Path, tools
     (wired,) = [line for line in asked if "hosts.toml" in line]
     assert "certs.d/localhost:5001" in wired and "http://some-registry:5000" in wired
     assert "docker network connect kind some-registry" in asked
-    assert "apply --server-side --force-conflicts -k" in asked[at("cluster/platform")]
+    applied = [line for line in asked if "apply --server-side --force-conflicts -k" in line]
+    assert applied[-1].endswith("cluster/platform")
     assert "ml-pipeline                     ready" in said and "next: inv push, inv run --on cluster" in said
     config = yaml.safe_load((project / "build/cluster/kind.yaml").read_text(encoding="utf-8"))
     assert config["name"] == "own-cluster"
@@ -184,3 +186,94 @@ def test_a_port_that_is_taken_and_an_address_elsewhere(project: Path, tools: Too
     said = inv(project, "cluster.up", code=1, INVOKE_KFP_HOST="https://kubeflow.example.com")
     assert "a cluster on this machine is at an address such as http://localhost:8080" in said
     assert not any("create" in line for line in tools.asked())
+
+
+@needs_engine
+@needs_manifests
+def test_what_was_deleted_by_hand_is_seen_and_brought_back(project: Path, tools: Tools) -> None:
+    inv(project, "cluster.up")
+    tools.keep(gone=["deployment.apps/ml-pipeline-ui", "service/ml-pipeline"])
+    shown = inv(project, "cluster.status", code=1)
+    assert "ml-pipeline-ui                  missing" in shown and "not all of it is ready" in shown
+    tools.asked()
+    said = inv(project, "cluster.up")
+    assert "deployment.apps/ml-pipeline-ui is missing" in said and "service/ml-pipeline is missing" in said
+    assert any(" -k " in line for line in tools.asked())
+    assert shown.count("missing") == 1 and "missing" not in inv(project, "cluster.status")
+
+
+@needs_engine
+@needs_manifests
+def test_an_image_that_cannot_be_pulled_is_said_once(project: Path, tools: Tools) -> None:
+    late = deployment("ml-pipeline", False)
+    turns = [waiting("ErrImagePull", "not found: x"), waiting("ImagePullBackOff", "Back-off pulling image x")] * 3
+    tools.keep(deployments=[*([late, pod("ml-pipeline", **turn)] for turn in turns), READY])
+    said = inv(project, "cluster.up")
+    assert said.count("failing") == 1 and "failing: ErrImagePull: not found: x" in said
+
+
+CRASH = """\
+node:internal/process/promises:288
+            triggerUncaughtException(err, true /* fromPromise */);
+            ^
+
+Error: connect ECONNREFUSED 10.96.0.1:443
+    at TCPConnectWrap.afterConnect [as oncomplete] (node:net:1555:16) {
+  errno: -111
+}
+
+Node.js v20.20.2
+"""
+
+
+@needs_engine
+@needs_manifests
+def test_the_last_words_of_a_crash_are_its_error(project: Path, tools: Tools) -> None:
+    inv(project, "cluster.up")
+    crash = [deployment("ml-pipeline-ui", False), pod("ml-pipeline-ui", **waiting("CrashLoopBackOff"))]
+    tools.keep(words=CRASH, deployments=[crash])
+    shown = inv(project, "cluster.status", code=1)
+    assert "failing: it crashes: Error: connect ECONNREFUSED 10.96.0.1:443\n" in shown
+
+
+@needs_engine
+@needs_manifests
+def test_ready_means_pods_of_this_boot_and_an_api_that_answers(project: Path, tools: Tools) -> None:
+    def of(started: str) -> dict[str, object]:
+        return pod("mysql", containerStatuses=[{"name": "main", "state": {"running": {"startedAt": started}}}])
+
+    old, new = of("2026-11-25T05:00:00Z"), of("2026-11-25T06:00:20Z")
+    tools.keep(started="2026-11-25T06:00:00.123Z", unwell=1, deployments=[[*READY, old], [*READY, new]])
+    said = inv(project, "cluster.up")
+    assert tools.state is not None
+    asked = tools.asked()
+    assert sum("deployments,pods,pvc" in line for line in asked) == 3
+    assert sum("proxy/apis/v2beta1/healthz" in line for line in asked) == 2
+    assert "next: inv push, inv run --on cluster" in said
+
+
+@needs_engine
+@needs_manifests
+def test_a_registry_that_the_node_does_not_reach_is_said(project: Path, tools: Tools) -> None:
+    tools.keep(registry="", curl=7)
+    said = inv(project, "cluster.up", code=1)
+    assert "a registry answers at localhost:5001, but not at http://172.18.0.1:5001" in said
+    assert "listens on 127.0.0.1 alone" in said
+    tools.keep(curl=0)
+    inv(project, "cluster.up")
+
+
+@needs_engine
+@needs_manifests
+def test_the_nodes_image_can_be_named_and_comes_from_the_mirror(project: Path, tools: Tools) -> None:
+    pull = 'ERROR: failed to create cluster: failed to pull image "kindest/node:v1.36.4@sha256:12": exit status 1'
+    mirror, wanted = "mirror.example.com/hub", "kindest/node:v1.36.4"
+    inv(project, "cluster.up", INVOKE_IMAGE_MIRROR=mirror, INVOKE_KIND_IMAGE=wanted)
+    assert any("--image mirror.example.com/hub/kindest/node:v1.36.4" in line for line in tools.asked())
+    inv(project, "cluster.down", "--yes")
+    tools.asked()
+    tools.keep(faults={"--wait 180s": (1, pull)})
+    said = inv(project, "cluster.up", code=1, INVOKE_IMAGE_MIRROR=mirror)
+    image = "mirror.example.com/hub/kindest/node:v1.36.4@sha256:12"
+    assert any(line.endswith(f"--wait 180s --image {image}") for line in tools.asked())
+    assert "or name an image that is there: kind_image in invoke.yaml" in said

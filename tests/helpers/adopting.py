@@ -36,7 +36,7 @@ def one(source: str, target: str, folder: Path, **choices: Any) -> dict[str, Any
     from tasks.data.gathering import Choices, gathered, placed
 
     said = io.StringIO()
-    sys.__stdout__ = said
+    sys.__stdout__ = said  # type: ignore[misc, assignment]
     try:
         table = adopt.adopt_table(source, target, Choices(**choices), False, lambda text: print(text, file=said))
         gathered(placed(source), folder / "table", Choices(**choices))
@@ -64,7 +64,7 @@ def main(path: Path) -> None:
     for name, case in json.loads(path.read_text(encoding="utf-8")).items():
         with contextlib.redirect_stdout(io.StringIO()):
             results[name] = one(folder=path.parent, **case)
-    sys.__stdout__ = real
+    sys.__stdout__ = real  # type: ignore[misc, assignment]
     real.write(json.dumps(results))
 
 

@@ -52,9 +52,11 @@ def outcome(project: Project, *arguments: str) -> tuple[Outcome, "Counter[str]",
 
 
 def lines_of(log: str) -> list[str]:
-    """The lines of a log that are JSON."""
+    """The lines of a log that are JSON, but for those of documents of several lines, which KFP's executor logs."""
     found = []
     for line in log.splitlines():
+        if line.startswith(" "):
+            continue
         try:
             found.append(as_line(json.loads(line)))
         except ValueError:

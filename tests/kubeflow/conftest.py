@@ -1,12 +1,18 @@
 """A server, and a project whose cluster it is."""
 
-from collections.abc import Iterator
+import json
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from helpers.flow import SETTINGS, Project
 from stand_ins.kfp import Kfp
+from stand_ins.kubectl import KUBECTL
 
 
 @pytest.fixture
@@ -28,3 +34,25 @@ def project(kfp: Kfp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Projec
     made.write("invoke.yaml", SETTINGS + f"kfp_host: {kfp.host}\n")
     made.write("pyproject.toml", '[project]\nname = "flow"\nversion = "1.2.3"\n')
     return made
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A kubectl that knows the kind cluster, and one pod of the step `adding` with the status that is given."""
+    pods = tmp_path / "pods.json"
+    program = tmp_path / "bin" / "kubectl"
+    program.parent.mkdir()
+    program.write_text(KUBECTL.format(python=sys.executable, pods=str(pods), folder=str(tmp_path)), encoding="utf-8")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(program.parent), os.environ["PATH"]]))
+
+    def pod(status: dict[str, Any], memory: str = "1Gi") -> None:
+        notes = {"workflows.argoproj.io/node-name": "flow-x1(0).root(0).adding(0).executor(0)"}
+        spec = {"containers": [{"name": "main", "resources": {"requests": {"cpu": "500m", "memory": memory}}}]}
+        metadata = {"name": "flow-x1-system-container-impl-1", "annotations": notes}
+        pods.write_text(
+            json.dumps({"items": [{"metadata": metadata, "spec": spec, "status": status}]}), encoding="utf-8"
+        )
+
+    pod({})
+    return pod

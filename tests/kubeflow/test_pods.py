@@ -1,43 +1,15 @@
 """What kubectl tells of a run."""
 
-import json
-import os
-import stat
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from helpers.flow import Project
 from stand_ins.kfp import Kfp, script, task
-from stand_ins.kubectl import KUBECTL
-
-
-@pytest.fixture
-def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], None]:
-    """A kubectl that knows the kind cluster, and one pod of the step `adding` with the status that is given."""
-    pods = tmp_path / "pods.json"
-    program = tmp_path / "bin" / "kubectl"
-    program.parent.mkdir()
-    program.write_text(KUBECTL.format(python=sys.executable, pods=str(pods)), encoding="utf-8")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", os.pathsep.join([str(program.parent), os.environ["PATH"]]))
-
-    def pod(status: dict[str, Any]) -> None:
-        notes = {"workflows.argoproj.io/node-name": "flow-x1.root.adding.executor"}
-        metadata = {"name": "flow-x1-system-container-impl-1", "annotations": notes}
-        pods.write_text(json.dumps({"items": [{"metadata": metadata, "status": status}]}), encoding="utf-8")
-
-    pod({})
-    return pod
-
 
 WAITING = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "localhost:5001/flow/adding:1"'}
-
-
 STUCK: dict[str, tuple[dict[str, Any], str]] = {
     "an image that cannot be pulled": (
         {"containerStatuses": [{"state": {"waiting": WAITING}}]},
@@ -52,10 +24,10 @@ STUCK: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("kind", STUCK)
 def test_a_step_that_cannot_start_ends_the_watch(
-    kfp: Kfp, project: Project, kubectl: Callable[[dict[str, Any]], None], kind: str
+    kfp: Kfp, project: Project, kubectl: Callable[..., None], kind: str
 ) -> None:
     status, words = STUCK[kind]
-    kubectl(status)
+    kubectl(status, "8Gi")
     kfp.script = [[task("adding", "RUNNING")]] * 10_000
     start = time.monotonic()
     said = project.inv("run", "--on", "cluster", code=1).stderr
@@ -64,9 +36,28 @@ def test_a_step_that_cannot_start_ends_the_watch(
     assert "inv runs.watch" in said
 
 
-def test_the_log_of_a_failed_step_is_fetched(
-    kfp: Kfp, project: Project, kubectl: Callable[[dict[str, Any]], None]
+def test_a_step_that_waits_for_others_to_end_is_waited_for(
+    kfp: Kfp, project: Project, kubectl: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("KF_TEMPLATE_LOOK_SECONDS", "0")
+    kubectl(STUCK["a pod that fits on no node"][0])
+    kfp.script = [[task("adding", "PENDING")]] * 20 + [[task("adding", "SUCCEEDED", 7)]]
+    said = project.inv("run", "--on", "cluster").stdout
+    assert said.count("waits for a node: 0/1 nodes are available: 1 Insufficient memory.") == 1
+    assert project.runs()[0]["status"] == "succeeded"
+
+
+def test_a_step_that_waits_too_long_ends_the_watch(
+    kfp: Kfp, project: Project, kubectl: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KF_TEMPLATE_LOOK_SECONDS", "0")
+    monkeypatch.setenv("KF_TEMPLATE_PATIENCE_SECONDS", "1")
+    kubectl(STUCK["a pod that fits on no node"][0])
+    kfp.script = [[task("adding", "PENDING")]] * 10_000
+    assert "adding cannot start: no node takes it: 0/1" in project.inv("run", "--on", "cluster", code=1).stderr
+
+
+def test_the_log_of_a_failed_step_is_fetched(kfp: Kfp, project: Project, kubectl: Callable[..., None]) -> None:
     script(kfp, fails=True)
     said = project.inv("run", "--on", "cluster", code=1).stderr
     assert "adding: error: too few rows" in said

@@ -2,11 +2,14 @@
 
 import json
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from helpers.flow import Project
-from stand_ins.kfp import Kfp, change, set_up
+from stand_ins.kfp import Kfp, change, now, set_up
+from stand_ins.recordings import recorded
 
 
 def test_recurring_runs_are_made_equal_to_the_settings(kfp: Kfp, project: Project) -> None:
@@ -26,8 +29,8 @@ def test_recurring_runs_are_made_equal_to_the_settings(kfp: Kfp, project: Projec
     assert often["trigger"] == {"periodic_schedule": {"interval_second": 21600}}
     assert nightly["no_catchup"] is True and nightly["max_concurrency"] == 1
     assert nightly["runtime_config"]["parameters"] == {"n": 5}
-    newest = kfp.versions[0]["pipeline_version_id"]
-    assert nightly["pipeline_version_reference"]["pipeline_version_id"] == newest
+    assert nightly["pipeline_version_reference"] == {"pipeline_id": kfp.versions[0]["pipeline_id"]}
+    assert len(nightly["description"]) < 64
     before = json.dumps(kfp.recurring)
     assert project.inv("schedule").stdout.count("up to date") == 2
     assert json.dumps(kfp.recurring) == before
@@ -40,8 +43,7 @@ def test_recurring_runs_are_made_equal_to_the_settings(kfp: Kfp, project: Projec
     found = {each["display_name"]: each for each in kfp.recurring}
     assert set(found) == {"theirs", "flow--nightly"}
     assert found["flow--nightly"]["status"] == "DISABLED"
-    newest = kfp.versions[0]["pipeline_version_id"]
-    assert found["flow--nightly"]["pipeline_version_reference"]["pipeline_version_id"] == newest
+    assert found["flow--nightly"]["pipeline_version_reference"] == {"pipeline_id": kfp.versions[0]["pipeline_id"]}
 
 
 def test_a_schedule_reads_its_source_anew_each_time(kfp: Kfp, project: Project) -> None:
@@ -52,6 +54,53 @@ def test_a_schedule_reads_its_source_anew_each_time(kfp: Kfp, project: Project) 
     project.inv("deploy")
     project.inv("schedule")
     assert kfp.recurring[0]["runtime_config"]["parameters"] == {"source_fingerprint": "[[CurrentTime]]"}
+
+
+def test_a_recorded_recurring_run_is_replaced_by_one_that_names_the_pipeline_alone(kfp: Kfp, project: Project) -> None:
+    """With a version, the time is not filled in: so were those of earlier releases, and of the recordings."""
+    project.inv("deploy")
+    for each in recorded("recurring")["recurringRuns"]:
+        kfp.recurring.append({**each, "display_name": each["display_name"].replace("my-kfp-project", "flow")})
+    set_up(project, kfp, "schedules: {nightly: {cron: '0 3 * * *', parameters: {n: 5}}}\n")
+    said = project.inv("schedule").stdout
+    assert re.search(r"nightly +replace", said) and re.search(r"often +delete", said)
+    (nightly,) = kfp.recurring
+    assert "pipeline_version_id" not in nightly["pipeline_version_reference"]
+    assert set(nightly) - {"recurring_run_id", "status"} <= set(recorded("recurring")["recurringRuns"][0])
+
+
+def test_a_schedule_that_changes_leaves_the_run_that_is_under_way(kfp: Kfp, project: Project) -> None:
+    project.inv("deploy")
+    set_up(project, kfp, "schedules: {nightly: {cron: '0 3 * * *', parameters: {n: 5}}}\n")
+    project.inv("schedule")
+    old = kfp.recurring[0]["recurring_run_id"]
+    run = {"run_id": "1", "display_name": "x", "recurring_run_id": old, "state": "RUNNING", "created_at": now()}
+    kfp.runs.append(run)
+    set_up(project, kfp, "schedules: {nightly: {cron: '0 4 * * *', parameters: {n: 5}}}\n")
+    said = project.inv("schedule").stdout
+    assert "disabled: a run of the old one is under way; inv schedule deletes it afterwards" in said
+    assert {each["recurring_run_id"]: each["status"] for each in kfp.recurring}[old] == "DISABLED"
+    assert len(kfp.recurring) == 2 and "workflow_is_gone" not in run
+    assert "up to date" in project.inv("schedule").stdout and len(kfp.recurring) == 2
+    run["state"] = "SUCCEEDED"
+    assert "up to date" in project.inv("schedule").stdout
+    assert [each["recurring_run_id"] == old for each in kfp.recurring] == [False]
+
+
+def test_a_schedule_that_the_server_refuses_leaves_nothing_in_the_cluster(
+    kfp: Kfp, project: Project, kubectl: Callable[..., None], tmp_path: Path
+) -> None:
+    project.inv("deploy")
+    pipeline = kfp.versions[0]["pipeline_id"]
+    orphan = {"metadata": {"name": "flow--nightly-x", "uid": "unlisted"}, "spec": {"pipelineId": pipeline}}
+    theirs = {"metadata": {"name": "theirs", "uid": "other"}, "spec": {"pipelineId": "theirs"}}
+    (tmp_path / "swf.json").write_text(json.dumps({"items": [orphan, theirs]}), encoding="utf-8")
+    kfp.faults["POST .*/recurringruns$"] = 500
+    set_up(project, kfp, "schedules: {nightly: {cron: '0 3 * * *'}}\n")
+    result = project.inv("schedule", code=1)
+    assert "flow--nightly-x   delete: it runs in the cluster, and the server does not list it" in result.stdout
+    assert "failed (500)" in result.stderr
+    assert (tmp_path / "deleted").read_text(encoding="utf-8") == "flow--nightly-x\n"
 
 
 WRONG = {

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stand_ins.kind import READY
+from stand_ins.kubectl import READY, deployment
 
 TOOL = """\
 #!{python}
@@ -25,13 +25,18 @@ for words, err in state["faults"].items():
 if tool == "kubectl":
     assert arguments[:2] == ["--context", "own-cloud-aks"] or arguments[0] in ("config", "kustomize"), arguments
     if "apply" in arguments and arguments[-1] == "-":
-        state["stamp"] = json.loads(sys.stdin.read())["data"]["applied"]
+        state["noted"] = json.loads(sys.stdin.read())["data"]
     elif "configmap" in arguments:
-        if not state["stamp"]:
+        if not state["noted"]:
             sys.exit(1)
-        print(state["stamp"])
+        print(json.dumps(dict(data=state["noted"])))
+    elif "--ignore-not-found" in arguments:
+        print("\\n".join(each for each in arguments if "/" in each))
     elif "deployments,pods,pvc" in arguments:
-        print(json.dumps(dict(items=state["deployments"])))
+        noted = [each.partition("/")[2] for each in state["noted"].get("objects", "").split() if "deployment" in each]
+        known = [each["metadata"]["name"] for each in state["deployments"]]
+        more = [json.loads(state["ready"].replace("NAME", name)) for name in noted if name not in known]
+        print(json.dumps(dict(items=state["deployments"] + more)))
     path.write_text(json.dumps(state))
     sys.exit()
 def option(name):
@@ -69,7 +74,14 @@ class Azure:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         (folder / "bin").mkdir(parents=True)
-        state = {"faults": {}, "things": {}, "resources": [], "stamp": "", "deployments": READY}
+        state = {
+            "faults": {},
+            "things": {},
+            "resources": [],
+            "noted": {},
+            "ready": json.dumps(deployment("NAME", True)),
+            "deployments": READY,
+        }
         self._write(state)
         for tool in ("az", "kubectl"):
             program = folder / "bin" / tool

@@ -1,11 +1,17 @@
-"""A server that speaks KFP 2.17's API as far as the project uses it."""
+"""A stand-in for KFP's API server and for the UI's server before it, which answers as KFP 2.17.0 did.
 
+What it says of runs is made of recordings of a real server (`recordings.py`): a whole run is replayed as it was at any
+moment, and a run that a test makes up has the recorded nodes of a task like it, with other names and times.
+"""
+
+import base64
+import copy
 import http.server
 import json
 import re
 import threading
 import uuid
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
@@ -14,12 +20,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import kfp_server_api  # type: ignore[import-untyped]
 
 from helpers.flow import SETTINGS, Project
+from stand_ins.recordings import NEVER, Task, details_of, nodes_of, now, task
 
-PASSING = {"PENDING", "RUNNING"}
-
-
-def now(shift: float = 0) -> str:
-    return (datetime.now(UTC) + timedelta(seconds=shift)).strftime("%Y-%m-%dT%H:%M:%SZ")
+__all__ = ["Kfp", "change", "now", "script", "set_up", "task"]
 
 
 class Kfp(http.server.ThreadingHTTPServer):
@@ -40,12 +43,33 @@ class Kfp(http.server.ThreadingHTTPServer):
         self.recurring: list[dict[str, Any]] = []
         self.asked: list[str] = []
         self.faults: dict[str, Any] = {}
-        self.script: list[list[dict[str, Any]]] = []  # what the run's tasks look like, one entry a poll
+        self.script: list[list[Task]] = []  # what the run's tasks are at, one entry a poll
+        self.replay: list[dict[str, Any]] = []  # or a recorded run, one moment a poll
+        self.workflows: dict[str, dict[str, Any]] = {}  # by the run's id: what version 1 of the API says of it
+        self.objects: dict[str, bytes] = {}  # the artifacts' store: bucket/key
+        self.archive: dict[str, str] = {}  # logs that Argo has archived, by the end of their node's name
         self.end = "SUCCEEDED"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, *_: Any) -> None:
         """A client that went away is no news."""
+
+    def poll(self, run: dict[str, Any]) -> None:
+        """Let a run get on by one entry of the script, or one moment of the replay."""
+        if self.replay:
+            moment = self.replay.pop(0) if len(self.replay) > 1 else self.replay[0]
+            own: dict[str, Any] = {name: run[name] for name in ("run_id", "display_name", "description") if name in run}
+            run |= {**copy.deepcopy(moment["v2beta1"]), **own}
+            self.workflows[run["run_id"]] = moment["v1beta1"]
+            return
+        if self.script or "run_details" not in run:
+            name = f"flow-{run['run_id'][:5]}"
+            nodes = nodes_of(self.script.pop(0) if self.script else [], name)
+            run["run_details"] = {"task_details": details_of(nodes, run["run_id"])}
+            manifest = {"metadata": {"name": name}, "status": {"phase": "Running", "nodes": nodes}}
+            self.workflows[run["run_id"]] = {"run": {}, "pipeline_runtime": {"workflow_manifest": manifest}}
+        run["state"] = "RUNNING" if self.script else self.end
+        run["finished_at"] = NEVER if self.script else now()
 
 
 class Routes(http.server.BaseHTTPRequestHandler):
@@ -73,11 +97,15 @@ class Routes(http.server.BaseHTTPRequestHandler):
                     return self._say(fault, json.dumps({"message": f"made to fail with {fault}", "code": 13}).encode())
         if self.server.token and self.headers.get("Authorization") != f"Bearer {self.server.token}":
             return self._say(401, b"Unauthorized", "text/plain")
+        if path == "/artifacts/get":
+            return self._artifact(query)
         answer = self._answer(path.removeprefix("/apis/v2beta1"), query, body)
         if answer is None:
             return self._say(404, json.dumps({"message": f"nothing at {path}", "code": 5}).encode())
         if isinstance(answer, int):
             return self._say(answer, json.dumps({"message": "already exists", "code": 6}).encode())
+        if isinstance(answer, Refusal):
+            return self._say(answer.status, json.dumps({"message": answer.message, "code": 13}).encode())
         return self._say(200, json.dumps(answer).encode())
 
     do_GET = do_POST = do_DELETE = _handle
@@ -96,6 +124,13 @@ class Routes(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         pass
 
+    def _artifact(self, query: dict[str, str]) -> None:
+        """As frontend/server/handlers/artifacts.ts: a part of the object, 404 where there is none of that name."""
+        content = self.server.objects.get(f"{query['bucket']}/{query['key']}")
+        if content is None:
+            return self._say(404, f"No objects found at {query['bucket']}/{query['key']}".encode(), "text/plain")
+        return self._say(200, content[: int(query.get("peek") or 0) or None], "application/octet-stream")
+
     def _answer(self, path: str, query: dict[str, str], body: bytes) -> Any:
         server, get = self.server, self.command == "GET"
         if path == "/healthz" and server.ui:
@@ -103,6 +138,14 @@ class Routes(http.server.BaseHTTPRequestHandler):
         if path == "/healthz":
             about = {"commit_sha": "1", "tag_name": server.version, "multi_user": server.multi_user}
             return checked("V2beta1GetHealthzResponse", about)
+        for routes in (self._pipelines, self._recurring, self._runs):
+            answer = routes(path, query, body, get)
+            if answer is not NOTHING:
+                return answer
+        return None
+
+    def _pipelines(self, path: str, query: dict[str, str], body: bytes, get: bool) -> Any:
+        server = self.server
         if path == "/pipelines" and get:
             return checked("V2beta1ListPipelinesResponse", {"pipelines": filtered(server.pipelines, query)})
         if path == "/pipelines":
@@ -114,6 +157,8 @@ class Routes(http.server.BaseHTTPRequestHandler):
         if path == "/pipelines/upload_version":
             if any(each["display_name"] == query["name"] for each in server.versions):
                 return 409
+            if len(query["name"]) > 127:
+                return Refusal(400, "PipelineVersion.Name length cannot exceed 127")
             version = {"pipeline_id": query["pipelineid"], "pipeline_version_id": str(uuid.uuid4())}
             version |= {"display_name": query["name"], "name": query["name"], "created_at": now()}
             version["description"] = query.get("description", "")
@@ -133,36 +178,90 @@ class Routes(http.server.BaseHTTPRequestHandler):
         if path == "/experiments":
             server.experiments.append({**json.loads(body), "experiment_id": str(uuid.uuid4())})
             return checked("V2beta1Experiment", server.experiments[-1])
+        return NOTHING
+
+    def _recurring(self, path: str, query: dict[str, str], body: bytes, get: bool) -> Any:
+        server = self.server
         if path == "/recurringruns" and get:
             return checked("V2beta1ListRecurringRunsResponse", {"recurringRuns": server.recurring})
         if path == "/recurringruns":
             given = json.loads(body)
+            if refusal := too_long(given, ("display_name", "description", "service_account")):
+                return refusal
             status = "ENABLED" if given["mode"] == "ENABLE" else "DISABLED"
             server.recurring.append({**given, "recurring_run_id": str(uuid.uuid4()), "status": status})
             return checked("V2beta1RecurringRun", server.recurring[-1])
         if match := re.fullmatch(r"/recurringruns/([^/:]+)(:disable)?", path):
-            if not any(each["recurring_run_id"] == match[1] for each in server.recurring):
+            found = next((each for each in server.recurring if each["recurring_run_id"] == match[1]), None)
+            if found is None:
                 return None
+            if match[2]:
+                found["status"] = "DISABLED"
             if self.command == "DELETE":
-                server.recurring = [each for each in server.recurring if each["recurring_run_id"] != match[1]]
+                server.recurring.remove(found)
+                for run in server.runs:  # its workflow goes with the ScheduledWorkflow that owns it
+                    if run.get("recurring_run_id") == match[1] and run["state"] == "RUNNING":
+                        run["workflow_is_gone"] = True
             return {}
+        return NOTHING
+
+    def _runs(self, path: str, query: dict[str, str], body: bytes, get: bool) -> Any:
+        server = self.server
         if path == "/runs" and get:
-            return checked("V2beta1ListRunsResponse", {"runs": server.runs})
+            return checked("V2beta1ListRunsResponse", {"runs": filtered(server.runs, query)})
         if path == "/runs":
             run = {**json.loads(body), "run_id": str(uuid.uuid4()), "created_at": now(-5), "state": "PENDING"}
+            refusal = too_long(run, ("display_name", "description", "service_account"))
+            if refusal or (refusal := four_bytes(json.dumps(run, ensure_ascii=False))):
+                return refusal
             server.runs.insert(0, run)
             return checked("V2beta1Run", run)
         if match := re.fullmatch(r"/runs/([^/:]+)", path):
             for run in server.runs:
                 if run["run_id"] == match[1]:
-                    tasks = (
-                        server.script.pop(0) if server.script else run.get("run_details", {}).get("task_details", [])
-                    )
-                    run["run_details"] = {"task_details": tasks}
-                    run["state"] = "RUNNING" if server.script else server.end
-                    run["finished_at"] = "1970-01-01T00:00:00Z" if server.script else now()
+                    server.poll(run)
                     return checked("V2beta1Run", run)
-        return None
+            return None
+        if match := re.fullmatch(r"/apis/v1beta1/runs/([^/:]+)", path):
+            found = copy.deepcopy(server.workflows.get(match[1]))
+            if found:
+                found["pipeline_runtime"]["workflow_manifest"] = json.dumps(
+                    found["pipeline_runtime"]["workflow_manifest"]
+                )
+            return found
+        if match := re.fullmatch(r"/runs/([^/]+)/nodes/([^/]+)/artifacts/main-logs:read", path):
+            nodes = server.workflows[match[1]]["pipeline_runtime"]["workflow_manifest"]["status"]["nodes"]
+            name = nodes[match[2]]["name"] if match[2] in nodes else ""
+            log = next((text for end, text in server.archive.items() if name.endswith(end)), None)
+            return None if log is None else {"data": base64.b64encode(log.encode()).decode()}
+        return NOTHING
+
+
+NOTHING = object()
+
+
+@dataclass
+class Refusal:
+    status: int
+    message: str = field(default="")
+
+
+def too_long(given: dict[str, Any], names: tuple[str, ...]) -> Refusal | None:
+    """MySQL's answer to a text that is longer than its column, 255 where the model names none (GORM's varchar)."""
+    for name in names:
+        if len(given.get(name) or "") > 255:
+            column = name.title().replace("_", "")
+            return Refusal(
+                500, f"InternalServerError: Failed to create: Error 1406 (22001): Data too long for column '{column}'"
+            )
+    return None
+
+
+def four_bytes(text: str) -> Refusal | None:
+    """MySQL's answer to letters of four bytes: the API server connects with its charset utf8 (client/sql.go)."""
+    if any(ord(letter) > 0xFFFF for letter in text):
+        return Refusal(500, "InternalServerError: Error 1366 (HY000): Incorrect string value: '\\xF0\\x9F' for column")
+    return None
 
 
 def checked(model: str, document: dict[str, Any]) -> dict[str, Any]:
@@ -174,15 +273,22 @@ def checked(model: str, document: dict[str, Any]) -> dict[str, Any]:
     client = kfp_server_api.ApiClient(kfp_server_api.Configuration())
     read = client.sanitize_for_serialization(client.deserialize(Response, model))
     names = set(getattr(kfp_server_api, model).attribute_map.values())
-    assert set(document) - {"commit_sha", "tag_name"} <= names, (model, set(document) - names)
+    assert set(document) - {"commit_sha", "tag_name", "workflow_is_gone"} <= names, (model, set(document) - names)
     assert read.keys() or not document
     return document
 
 
 def filtered(items: list[dict[str, Any]], query: dict[str, str]) -> list[dict[str, Any]]:
-    (predicate,) = json.loads(query["filter"])["predicates"]
-    assert predicate["operation"] == 1
-    return [item for item in items if item[predicate["key"]] == predicate["stringValue"]]
+    """The items that KFP's filter lets through (backend/api/v2beta1/filter.proto: 1 is EQUALS, 8 is IN)."""
+    found = items
+    for predicate in json.loads(query["filter"])["predicates"] if query.get("filter") else []:
+        if predicate["operation"] == 1:
+            wanted = [predicate["stringValue"]]
+        else:
+            assert predicate["operation"] == 8
+            wanted = predicate["stringValues"]["values"]
+        found = [item for item in found if item.get(predicate["key"]) in wanted]
+    return found
 
 
 def uploaded(kind: str, body: bytes) -> str:
@@ -193,28 +299,13 @@ def uploaded(kind: str, body: bytes) -> str:
     return content.decode() if isinstance(content, bytes) else str(content)
 
 
-def task(name: str, state: str, seconds: float = 5, **more: Any) -> dict[str, Any]:
-    """A task of a run as KFP 2.17 tells of it: from Argo's nodes."""
-    start = now(-seconds) if state != "PENDING" else "1970-01-01T00:00:00Z"
-    end = "1970-01-01T00:00:00Z" if state in PASSING else now()
-    return {
-        "task_id": str(uuid.uuid4()),
-        "display_name": name,
-        "start_time": start,
-        "end_time": end,
-        "state": state,
-        **more,
-    }
-
-
-def script(kfp: Kfp, *, fails: bool = False, cached: str = "SUCCEEDED") -> None:
-    inner = task("root-driver", "SUCCEEDED"), task("adding-driver", "SUCCEEDED")
+def script(kfp: Kfp, *, fails: bool = False) -> None:
     done = "FAILED" if fails else "SUCCEEDED"
     kfp.script = [
         [],
-        [*inner, task("adding", "RUNNING")],
-        [*inner, task("adding", done, 7), *([] if fails else [task("adding-2", "PENDING")])],
-        [*inner, task("adding", done, 7), *([] if fails else [task("adding-2", cached, 0)])],
+        [task("adding", "RUNNING")],
+        [task("adding", done, 7), *([] if fails else [task("adding-2", "PENDING")])],
+        [task("adding", done, 7), *([] if fails else [task("adding-2", "CACHED", 0)])],
     ]
     kfp.end = done
 

@@ -22,7 +22,7 @@ PARTS = {
 
 
 def feature_names(table: Any, target: str) -> tuple[list[str], dict[str, str]]:
-    """The features that a table has, and of the columns that are none, what their type is.
+    """The features that a table has, and of the columns that are none, why.
 
     A column is a feature by its own name. Of dates, "name: weekday" and its like are features too, if they differ.
     """
@@ -32,7 +32,7 @@ def feature_names(table: Any, target: str) -> tuple[list[str], dict[str, str]]:
         if name == target:
             continue
         if is_.is_nested(type_):
-            left_out[name] = str(type_)
+            left_out[name] = f"it holds {type_}, and a model takes single values"
             continue
         names.append(name)
         if is_date(type_):

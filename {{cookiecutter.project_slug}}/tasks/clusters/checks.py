@@ -24,7 +24,7 @@ def problems(config: Settings) -> tuple[list[str], list[str]]:
     with contextlib.suppress(Exit):
         about = engine.connect().info()
         if about["NCPU"] < 4:
-            doubts.append(f"the engine has {about['NCPU']} CPUs, and Kubeflow wants 4: give Docker more, if there are.")
+            doubts.append(f"the engine has {about['NCPU']} CPUs, with which Kubeflow runs slowly: 4 are better.")
         if about["MemTotal"] < 7.5 * GIB:
             have = engine.bytes_text(about["MemTotal"])
             doubts.append(f"the engine has {have} of memory, and Kubeflow wants 8 GB: give Docker more.")

@@ -7,39 +7,98 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml
+
 from ..files import ROOT, write
 from ..project.settings import Settings
 from ..terminal import fail
-from .tools import apply, kubectl, last_line, run
+from .tools import apply, github_hint, kubectl, last_line, run
 
 Say = Callable[[str], None]
 
 NAMESPACE = "kubeflow"
+NOTE = "kf-template"  # the ConfigMap in which what was applied is noted
 OVERLAY = ROOT / "deploy" / "kind"
 STAGE = ROOT / "build" / "cluster"
 RELEASE = "https://github.com/kubeflow/pipelines/manifests/kustomize"
 
 
 def install(config: Settings, where: str, overlay: Path, say: Say, extra: str = "") -> None:
-    """Apply Kubeflow Pipelines with an overlay and `extra` patches, unless the very same has been applied."""
-    stamp = _stamp(config, overlay, extra)
-    there = kubectl(where, "-n", NAMESPACE, "get", "configmap", "kf-template", "-o", "jsonpath={.data.applied}")
-    if there.returncode == 0 and there.stdout.strip() == stamp:
+    """Apply Kubeflow Pipelines with an overlay and `extra` patches, unless the very same has been, and all is there.
+
+    What was applied is noted in a ConfigMap, with the name of each of the objects.
+    """
+    stamp, about = _stamp(config, overlay, extra), applied(where)
+    gone = _missing(where, about.get("objects", "").split())
+    if about.get("applied") == stamp and not gone:
         return
+    for name in gone:
+        say(f"  kubectl   {name} is missing")
     say(f"  kubectl   applying Kubeflow Pipelines {config.kfp_version}")
     apply(where, "-k", str(stage(config, "cluster-scoped-resources")))
     definitions = ("crd", "--all", "--for", "condition=established", "--timeout", "120s")
     waited = kubectl(where, "wait", *definitions)
     if waited.returncode:
         raise fail(f"the cluster does not take Kubeflow's definitions: {last_line(waited)}")
-    apply(where, "-k", str(stage(config, "platform", overlay, extra)))
-    about = {
+    folder = stage(config, "platform", overlay, extra)
+    objects = _names(_rendered(folder, config))
+    apply(where, "-k", str(folder))
+    note = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": "kf-template", "namespace": NAMESPACE},
-        "data": {"applied": stamp},
+        "metadata": {"name": NOTE, "namespace": NAMESPACE},
+        "data": {"applied": stamp, "objects": "\n".join(objects)},
     }
-    apply(where, "-f", "-", input=json.dumps(about))
+    apply(where, "-f", "-", input=json.dumps(note))
+
+
+def applied(where: str) -> dict[str, str]:
+    """What `install` noted: a stamp of what it applied, and the `objects`, a line each; empty where it did not."""
+    noted = kubectl(where, "-n", NAMESPACE, "get", "configmap", NOTE, "-o", "json", "--request-timeout", "20s")
+    try:
+        found: dict[str, str] = json.loads(noted.stdout)["data"]
+    except (ValueError, KeyError):
+        return {}
+    return found
+
+
+def _missing(where: str, objects: list[str]) -> list[str]:
+    """Those of the objects that the cluster does not have any more."""
+    if not objects:
+        return []
+    listed = kubectl(where, "-n", NAMESPACE, "get", *objects, "--ignore-not-found", "-o", "name")
+    if listed.returncode:
+        return []
+    there = {_short(line) for line in listed.stdout.split()}
+    return [name for name in objects if _short(name) not in there]
+
+
+def _short(name: str) -> str:
+    """An object's name without the group of its kind: deployment.apps/mysql is deployment/mysql."""
+    return re.sub(r"^([^./]+)\.[^/]*/", r"\1/", name)
+
+
+def _names(manifests: str) -> list[str]:
+    """The objects in manifests as kubectl names them, as in deployment.apps/mysql."""
+    found = []
+    for each in yaml.load_all(manifests, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        if each:
+            group = each["apiVersion"].partition("/")[0] if "/" in each["apiVersion"] else ""
+            kind = each["kind"].lower() + (f".{group}" if group else "")
+            found.append(f"{kind}/{each['metadata']['name']}")
+    return sorted(found)
+
+
+def _rendered(folder: Path, config: Settings) -> str:
+    """The manifests of a staged folder, which has them itself afterwards, so that what is noted is what is applied."""
+    rendered = run("kubectl", "kustomize", str(folder), timeout=900)
+    if rendered.returncode:
+        hint = github_hint(rendered.stderr)
+        raise fail(f"the manifests cannot be rendered: {last_line(rendered)}{hint}")
+    text = mirrored(rendered.stdout, config.image_mirror.rstrip("/")) if config.image_mirror else rendered.stdout
+    write(folder / "rendered.yaml", text)
+    write(folder / "kustomization.yaml", "resources:\n  - rendered.yaml\n")
+    return text
 
 
 def _stamp(config: Settings, overlay: Path, extra: str) -> str:
@@ -72,11 +131,7 @@ def stage(config: Settings, part: str, overlay: Path = OVERLAY, extra: str = "")
         text = f"resources:\n  - {base}\n"
     write(folder / "kustomization.yaml", text)
     if config.image_mirror and part == "platform":
-        rendered = run("kubectl", "kustomize", str(folder), timeout=900)
-        if rendered.returncode:
-            raise fail(f"the manifests cannot be rendered: {last_line(rendered)}")
-        write(folder / "rendered.yaml", mirrored(rendered.stdout, config.image_mirror.rstrip("/")))
-        write(folder / "kustomization.yaml", "resources:\n  - rendered.yaml\n")
+        _rendered(folder, config)
     return folder
 
 

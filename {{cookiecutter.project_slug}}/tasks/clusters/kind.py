@@ -88,8 +88,13 @@ def create(config: Settings, port: int, say: Say) -> None:
     file = STAGE / "kind.yaml"
     write(file, kind_config(config, port))
     say(f"  kind      making the cluster {name(config)} (a minute or two; the first time, its image is fetched)")
+    command = ["kind", "create", "cluster", "--config", str(file), "--wait", "180s"]
     try:
-        made = run("kind", "create", "cluster", "--config", str(file), "--wait", "180s")
+        made = run(*command, *(["--image", node_image(config)] if config.kind_image else []))
+        if made.returncode and (image := _mirrored_image(config, made.stderr)):
+            run("kind", "delete", "cluster", "--name", name(config))
+            say(f"  kind      its image from the mirror: {image}")
+            made = run(*command, "--image", image)
     except KeyboardInterrupt:
         run("kind", "delete", "cluster", "--name", name(config))
         raise
@@ -100,15 +105,38 @@ def create(config: Settings, port: int, say: Say) -> None:
     run("docker", "cp", str(STAGE / "folder"), f"{node_name(config)}:{OWNER}")
 
 
+def node_image(config: Settings) -> str:
+    """The node's image that the settings name, behind the mirror unless it names a host of its own."""
+    first = config.kind_image.partition("/")[0]
+    if config.image_mirror and not ("." in first or ":" in first or first == "localhost"):
+        return f"{config.image_mirror.rstrip('/')}/{config.kind_image}"
+    return config.kind_image
+
+
+def _mirrored_image(config: Settings, words: str) -> str:
+    """The image that kind could not pull, behind the mirror; empty where that was not it, or there is no mirror."""
+    wanted = re.search(r"failed to pull image \"(kindest/node:[^\"]+)\"", words)
+    return f"{config.image_mirror.rstrip('/')}/{wanted[1]}" if wanted and config.image_mirror else ""
+
+
 def _create_hint(words: str) -> str:
     low = words.lower()
     if "failed to pull image" in low or "no such host" in low or "toomanyrequests" in low:
-        return "kind fetches its node image from Docker Hub: check the network and its limits (docker login)."
+        return (
+            "kind fetches its node image from Docker Hub: check the network and its limits (docker login), "
+            "or name an image that is there: kind_image in invoke.yaml."
+        )
     if "too many open files" in low or "inotify" in low:
         return "see the inotify lines of: inv doctor --for cluster"
     if "port is already allocated" in low or "address already in use" in low:
         return "a port is taken: inv doctor --for cluster"
     return ""
+
+
+def started(config: Settings) -> str:
+    """When the cluster's node was started last, ISO 8601 in UTC; empty where the engine does not say."""
+    said = run("docker", "inspect", "--format", "{{.State.StartedAt}}", node_name(config)).stdout.strip()
+    return said if re.match(r"\d{4}-\d\d-\d\dT", said) else ""
 
 
 def wake(config: Settings, say: Say) -> None:

@@ -35,7 +35,7 @@ def up(config: Settings, say: Say) -> None:
             kind.create(config, port, say)
         registry.wire(config)
         install(config, kind.context(config), OVERLAY, say)
-        wait(kind.context(config), "inv cluster.up")
+        wait(kind.context(config), "inv cluster.up", kind.started(config))
     except KeyboardInterrupt:
         raise Exit("stopped; run inv cluster.up again: it goes on where it was.", code=130) from None
     say(f"Kubeflow Pipelines {config.kfp_version}: {config.kfp_host}")

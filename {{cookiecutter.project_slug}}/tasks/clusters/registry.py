@@ -68,6 +68,7 @@ def wire(config: Settings) -> None:
         form = "{{range .IPAM.Config}}{{.Gateway}} {{end}}"
         gateways = run("docker", "network", "inspect", "kind", "--format", form).stdout.split()
         server = f"http://{next((each for each in gateways if '.' in each), '172.18.0.1')}:{port}"
+        _reach(config, server, port)
     folder = f"/etc/containerd/certs.d/localhost:{port}"
     script = f"mkdir -p {folder} && printf '[host.\"%s\"]\\n' {server} > {folder}/hosts.toml"
     wired = run("docker", "exec", kind.node_name(config), "sh", "-c", script)
@@ -80,6 +81,17 @@ def wire(config: Settings) -> None:
         "data": {"localRegistryHosting.v1": f'host: "localhost:{port}"\n'},
     }
     apply(kind.context(config), "-f", "-", input=json.dumps(about))
+
+
+def _reach(config: Settings, server: str, port: int) -> None:
+    """Raises `Exit` where the node does not reach a registry that is a program of this machine."""
+    asked = run("docker", "exec", kind.node_name(config), "curl", "-s", "-o", "/dev/null", "-m", "5", f"{server}/v2/")
+    if asked.returncode in (7, 28):  # curl's: no connection, no answer in time
+        raise fail(
+            f"a registry answers at localhost:{port}, but not at {server}, where the cluster's node would ask: it is "
+            "no container, and listens on 127.0.0.1 alone. Let it listen on 0.0.0.0, or stop it, and inv cluster.up "
+            "starts one."
+        )
 
 
 def delete() -> None:

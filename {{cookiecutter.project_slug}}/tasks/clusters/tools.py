@@ -34,7 +34,11 @@ def apply(where: str, *what: str, **options: Any) -> None:
     """Apply on the server's side, because some of the definitions are too large for kubectl's own way."""
     applied = kubectl(where, "apply", "--server-side", "--force-conflicts", *what, **{"timeout": 900, **options})
     if applied.returncode:
-        hint = ""
-        if "github.com" in applied.stderr:
-            hint = "\nwithout GitHub: set kfp_manifests in invoke.yaml to a copy of manifests/kustomize"
-        raise fail(f"kubectl apply failed: {last_line(applied)}{hint}")
+        raise fail(f"kubectl apply failed: {last_line(applied)}{github_hint(applied.stderr)}")
+
+
+def github_hint(words: str) -> str:
+    """What to do where a tool's words say that GitHub was out of its reach."""
+    if "github.com" not in words:
+        return ""
+    return "\nwithout GitHub: set kfp_manifests in invoke.yaml to a copy of manifests/kustomize"

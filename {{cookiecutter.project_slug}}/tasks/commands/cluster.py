@@ -1,5 +1,7 @@
 """`inv cluster.up` and what is beside it."""
 
+import contextlib
+
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
@@ -12,8 +14,15 @@ from ..terminal import say, sure
 def up(c: Context) -> None:
     """Make a Kubeflow cluster on this machine with kind, or go on making it."""
     from ..clusters import lifecycle
+    from ..kubeflow import store
+    from ..kubeflow.connect import connect
 
-    lifecycle.up(load_settings(c), say)
+    config = load_settings(c)
+    lifecycle.up(config, say)
+    if store.newest_kept(config.kfp_host.rstrip("/")):
+        with contextlib.suppress(Exit):
+            if gone := store.lost(connect(config, lambda _: None)):
+                say(f"  doubtful  {store.said(gone)}")
 
 
 @task

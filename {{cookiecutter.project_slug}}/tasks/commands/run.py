@@ -33,7 +33,7 @@ ENGINES = ("host", "docker", "cluster")
         "experiment": "on a cluster: the experiment; without, that of invoke.yaml",
         "name": "on a cluster: the run's name",
         "detach": "on a cluster: do not wait for the end",
-        "jobs": "on host and docker: how many steps run at a time; without, as many as there are cores",
+        "jobs": "on host and docker: how many steps run at a time; without, what invoke.yaml says",
     },
 )
 def run(
@@ -149,7 +149,7 @@ def _local_run(
         defaults={name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")},
     )
     say(f"run {run.id} on {engine}")
-    return LocalRun(run, spec, platform, secret_variables(config), jobs)
+    return LocalRun(run, spec, platform, secret_variables(config), jobs or config.jobs)
 
 
 def _command_line() -> str:

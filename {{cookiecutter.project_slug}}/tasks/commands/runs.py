@@ -49,29 +49,30 @@ def listing(c: Context, json: bool = False, on: str = "", sort: str = "") -> Non
 def show(c: Context, id: str) -> None:
     """Show one run: steps, parameters, metrics, outputs."""
     _refresh(c)
-    say(details(_run(id)))
+    say(details(_whole(c, _run(id))))
 
 
 @task(positional=["id", "steps"], iterable=["steps"], help={"id": "a run's id, or latest", "steps": "only these steps"})
 def logs(c: Context, id: str, steps: list[str]) -> None:
     """Print the logs of a run's steps."""
-    run = _run(id)
+    run = _whole(c, _run(id))
     chosen = [step_of(run, name) for name in steps] or run.steps
     for step in chosen:
         if len(chosen) > 1:
             say(f"== {step.name} ({state(step)})")
         path = run.log(step.name)
-        if run.remote and not path.exists():
-            from ..kubeflow.pods import Kubectl
-
-            kubectl = Kubectl.of(load_settings(c), run)
-            say((kubectl.log(step.name) if kubectl else "").rstrip() or f"no pod to ask; see {run.remote['url']}")
-        elif path.exists():
-            with path.open(encoding="utf-8", errors="replace") as log:
-                for line in log:
+        if path.exists():
+            with path.open(encoding="utf-8", errors="replace") as lines:
+                for line in lines:
                     say(line.removesuffix("\n"))
         elif step.cached:
             say("served from the cache: it did not run")
+        elif run.remote and step.status not in ("waiting", "pending", "skipped"):
+            from ..kubeflow.pods import Kubectl
+
+            kubectl = Kubectl.of(load_settings(c), run)
+            log = kubectl.log(step.name).rstrip() if kubectl else ""
+            say(log or f"no log of it could be read; see {run.remote['url']}")
         else:
             say("no log: it did not run")
 
@@ -86,6 +87,7 @@ def compare(c: Context, id: str, others: list[str]) -> None:
         raise fail(f"that is one run, {compared[0].id}: name two.")
     from ..report.pages import write_comparison
 
+    compared = [_whole(c, each) for each in compared]
     say(compared_text(compared))
     say(f"page: {write_comparison(compared).relative_to(ROOT)}")
 
@@ -98,7 +100,7 @@ def report(c: Context, id: str, open: bool = False) -> None:
     """Write a run's report anew, and show where it is."""
     from ..report.pages import write_report
 
-    path = write_report(_run(id))
+    path = write_report(_whole(c, _run(id)))
     say(str(path.relative_to(ROOT)))
     if open:
         import webbrowser
@@ -136,3 +138,15 @@ def _refresh(c: Context, everything: bool = False) -> None:
 
 def _run(wanted: str) -> Run:
     return find(None if wanted == "latest" else wanted)
+
+
+def _whole(c: Context, run: Run) -> Run:
+    """A run with its logs and reports here, those of a run on a cluster too, where its server answers."""
+    if run.remote and run.status != "running" and run.remote.get("kept") != "all":
+        from ..kubeflow.server_runs import complete
+
+        try:
+            complete(load_settings(c), run)
+        except Exit as error:
+            print(f"run {run.id} is shown as it was: {error.message}", file=sys.stderr)
+    return run

@@ -20,11 +20,13 @@ class Entries:
         self._lock = threading.RLock()
         self._taken: set[str] = set()
         self._known: dict[str, Step] = {}
+        self._width = 14  # of the names, where a line is said of each step
 
     def expect(self, steps: list[Step]) -> None:
         """Have entries for steps before they are run, so that they are seen to wait."""
         self._run.steps = steps
         self._known = {step.name: step for step in steps}
+        self._width = max([self._width, *(len(step.name) for step in steps)])
 
     def entry(self, task: str, component: str, place: Place) -> Step:
         """The entry of a task, waiting. Its name is led by the iterations and pipelines that it is in."""
@@ -41,6 +43,7 @@ class Entries:
                 self._run.steps.append(self._known[name])
             step = self._known[name]
             step.component, step.place = component, place
+            self._width = max(self._width, len(name))
             return step
 
     def started(self, step: Step, inputs: Inputs, declared: set[str]) -> None:
@@ -58,7 +61,8 @@ class Entries:
             step.reason = execution.reason or None
             step.outputs = recorded(execution.parameters, execution.artifacts)
             step.seconds = elapsed(step.started or now())
-            self._run.metrics = metrics(self._run.steps)
+            if any(artifact.type == "system.Metrics" for found in execution.artifacts.values() for artifact in found):
+                self._run.metrics = metrics(self._run.steps)
             self._run.save()
             plain(f"  {step.name:<{self._width}}  {state(step):<9}  {step.seconds:6.1f} s")
             if execution.good and execution.reason:
@@ -71,10 +75,6 @@ class Entries:
             self._run.save()
             if failed:
                 plain(f"  {step.name:<{self._width}}  failed")
-
-    @property
-    def _width(self) -> int:
-        return max([len(step.name) for step in self._run.steps] + [14])
 
 
 def _scope(group: dict[str, object]) -> str:

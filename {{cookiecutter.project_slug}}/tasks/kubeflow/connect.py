@@ -78,6 +78,39 @@ def _authorities() -> str | None:
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
 
 
+def _headers() -> dict[str, str]:
+    token, file = os.environ.get("KFP_TOKEN"), _token_file()
+    if not token and file:
+        token = file.read_text(encoding="utf-8").strip()
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def fetched(api: Api, path: str, most: int, **query: str) -> bytes:
+    """What is at a path of the host that the SDK knows nothing of, at most so many bytes of it.
+
+    Raises `OSError` with the reason where there is nothing, no right to it, or no answer.
+    """
+    import requests
+
+    if api.namespace:
+        query["namespace"] = api.namespace
+    try:
+        with requests.get(
+            f"{api.host}{path}", params=query, headers=_headers(), timeout=(5, 60), allow_redirects=False, stream=True
+        ) as answer:
+            page = "text/html" in answer.headers.get("Content-Type", "") and "/apis/" in path  # of a login
+            if answer.status_code != 200 or page:
+                raise OSError(f"{path.rstrip('/')} answers {answer.status_code}")
+            found = b""
+            for chunk in answer.iter_content(64 * 1024):
+                found += chunk
+                if len(found) >= most:
+                    break
+            return found[:most]
+    except requests.RequestException as error:
+        raise OSError(reason(error)) from None
+
+
 def _health(host: str, config: Settings) -> dict[str, Any]:
     """What the server says of itself: KFP's API server, or that of the UI, which hands on the API.
 
@@ -85,13 +118,9 @@ def _health(host: str, config: Settings) -> dict[str, Any]:
     """
     import requests
 
-    token, file = os.environ.get("KFP_TOKEN"), _token_file()
-    if not token and file:
-        token = file.read_text(encoding="utf-8").strip()
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
     url = f"{host}/apis/v2beta1/healthz"
     try:
-        answer = requests.get(url, headers=headers, timeout=(5, 15), allow_redirects=False)
+        answer = requests.get(url, headers=_headers(), timeout=(5, 15), allow_redirects=False)
     except requests.RequestException as error:
         raise fail(f"no KFP API answers at {host} ({reason(error)}). {next_step(host)}") from None
     if answer.status_code != 200:

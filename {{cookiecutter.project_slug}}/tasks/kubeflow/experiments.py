@@ -1,6 +1,7 @@
 """The experiments that runs belong to."""
 
 from .connect import Api
+from .limits import EXPERIMENT, check_length, check_text
 from .listing import named
 
 
@@ -8,6 +9,8 @@ def experiment(api: Api, name: str) -> str:
     """The id of an experiment, which is made where there is none of that name."""
     from kfp_server_api import ApiException, V2beta1Experiment
 
+    check_length(f"the experiment's name '{name}'", name, EXPERIMENT)
+    check_text(f"the experiment's name '{name}'", name)
     experiments = api.client.experiments
 
     def find() -> str | None:

@@ -42,6 +42,10 @@ def refusal(status: int, body: str, host: str, namespace: str | None) -> str:
         return f"{host} does not let you act in {where}: check kfp_namespace, and your role there. {said}".strip()
     if status == 404:
         return f"{host} has no such thing: {said or 'it may be no KFP API; correct kfp_host in invoke.yaml'}"
+    if "Incorrect string value" in said:
+        return f"{host} takes no emoji and other letters of four bytes, which its database cannot keep: {said}"
+    if "Data too long" in said:
+        return f"{host} cannot keep so long a text: {said}"
     if status >= 500:
         return f"the KFP API at {host} failed ({status}): {said or 'no reason given'}. Try again; inv cluster.status"
     return f"the KFP API at {host} refused it ({status}): {said or 'no reason given'}"

@@ -9,10 +9,14 @@ from ..project.components import component_of
 from ..project.parameters import default_values
 from ..project.settings import Settings
 from ..report import graph
-from ..runs.record import Run, Step, create
+from ..runs.record import Run, create
+from ..terminal import fail
 from .connect import Api
 from .experiments import experiment as experiment_id
+from .limits import check_run
+from .progress import expected
 from .refusals import spoken
+from .store import lost, said
 from .versions import Version, images_of
 
 if TYPE_CHECKING:
@@ -38,14 +42,14 @@ def start(
     """Start a run of a deployed version, and make its record."""
     from kfp_server_api import V2beta1PipelineVersionReference, V2beta1Run, V2beta1RuntimeConfig
 
-    what: dict[str, Any] = {}
+    check_run(parameters, name)
+    if cache and (gone := lost(api)):
+        raise fail(f"{said(gone)}.")
     if cache:
-        reference = V2beta1PipelineVersionReference(
-            pipeline_id=version.pipeline_id, pipeline_version_id=version.version_id
-        )
-        what["pipeline_version_reference"] = reference
+        reference = {"pipeline_id": version.pipeline_id, "pipeline_version_id": version.version_id}
+        what = {"pipeline_version_reference": V2beta1PipelineVersionReference(**reference)}
     else:  # KFP takes the cache's switch from the pipeline alone, so the run brings its own
-        what["pipeline_spec"] = _without_cache(spec, platform)
+        what = {"pipeline_spec": _without_cache(spec, platform)}
     nodes = graph.nodes_of(spec)
     run = create(
         pipeline=config.project,
@@ -54,7 +58,7 @@ def start(
         images={own: image for image in images_of(spec) if (own := component_of(image))},
         template_version=config.template_version,
         command=command,
-        steps=[Step(node["name"]) for node in nodes],
+        steps=expected(nodes),
         defaults={name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")},
         graph=nodes,
         groups=graph.groups_of(spec),

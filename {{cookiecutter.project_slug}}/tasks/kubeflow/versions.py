@@ -1,6 +1,7 @@
 """The versions of the pipeline on a server: looked up, and uploaded where it changed."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ..project.components import component_of
 from ..project.settings import Settings
 from ..terminal import fail
 from .connect import Api
+from .limits import VERSION, check_text
 from .listing import named, pages
 from .refusals import spoken
 
@@ -56,6 +58,9 @@ def deploy(api: Api, spec: "PipelineSpec", platform: "PlatformSpec", config: Set
 
     Raises `Exit` where an image of it is not in its registry.
     """
+    from google.protobuf.json_format import MessageToDict
+
+    check_text("pipeline.py", json.dumps(MessageToDict(spec), ensure_ascii=False))
     check_images(spec, say)
     package = write_compiled(spec, platform, config)[0]
     digest = hashlib.sha256(package.read_bytes()).hexdigest()[:8]
@@ -92,7 +97,7 @@ def _version_name(digest: str, taken: set[str]) -> str:
     """As in 0.1.0-1a2b3c4-5d6e7f80: the project's version, the commit and the hash of what is uploaded."""
     where = origin()
     commit = where["REVISION"][:7] or "nogit"
-    name = f"{where['VERSION'] or '0'}-{commit}-{digest}"
+    name = f"{(where['VERSION'] or '0')[: VERSION - 30]}-{commit}-{digest}"
     number = 1
     while (numbered := name if number == 1 else f"{name}-{number}") in taken:  # an older one that came back
         number += 1

@@ -28,15 +28,17 @@ class Settings:
     kfp_namespace: str = ""
     kfp_version: str = "2.17.0"
     kfp_manifests: str = ""
+    kind_image: str = ""
     service_account: str = ""
     runs_limit: str = "5 GB"
+    jobs: int = 0
     steps: dict[str, Any] = field(default_factory=dict)
     schedules: dict[str, Any] = field(default_factory=dict)
     aks: dict[str, Any] = field(default_factory=dict)
 
 
 # Settings that may be empty or left out, with what they are then; and those that hold settings of their own.
-OPTIONAL = {field.name: field.default for field in fields(Settings) if isinstance(field.default, str)}
+OPTIONAL = {field.name: field.default for field in fields(Settings) if isinstance(field.default, str | int)}
 NAMES = [field.name for field in fields(Settings)]
 SECTIONS = {"parameters", "steps", "schedules", "aks"}
 

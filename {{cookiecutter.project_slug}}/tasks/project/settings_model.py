@@ -83,7 +83,9 @@ class SettingsFile(Section):
     kfp_namespace: str | None = _text("Of a Kubeflow with users: yours.")
     kfp_version: str | None = _text("What `inv cluster.up` installs.")
     kfp_manifests: str | None = _text("A local copy or a mirror of its manifests, for networks without GitHub.")
+    kind_image: str | None = _text("The node of `inv cluster.up`, for networks without Docker Hub.")
     service_account: str | None = _text("That the steps' pods run as.")
+    jobs: Annotated[int | None, Field(title="a number of steps, 0 for as many as there are cores", ge=0)] = None
     runs_limit: str | None = _text(
         "What runs/ may take before `inv run` says how to free some.",
         "a size, as in 500 MB or 5 GB (0 MB: no limit)",

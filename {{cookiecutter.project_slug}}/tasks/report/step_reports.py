@@ -57,7 +57,7 @@ def _written(run: Run) -> Iterator[tuple[str, str, str, Path]]:
     for step in run.steps:
         for name, artifact in step.outputs.items():
             if isinstance(artifact, dict) and artifact.get("type") in REPORTS:
-                yield step.name, name, artifact["type"], ROOT / str(artifact.get("uri", ""))
+                yield step.name, name, artifact["type"], ROOT / str(artifact.get("path") or artifact.get("uri", ""))
 
 
 def _keep(artifact: Path, file: Path) -> None:

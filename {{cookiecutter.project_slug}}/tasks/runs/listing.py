@@ -42,6 +42,7 @@ def details(run: Run) -> str:
     lines.append(f"again   {run.command}")
     if run.remote:
         lines += [f"version {run.remote.get('version', '')}", f"page    {run.remote.get('url', '')}"]
+        lines += [f"note    {run.remote['note']}"] if "note" in run.remote else []
     lines.append(f"report  {(run.folder / 'report.html').relative_to(ROOT)}")
     return "\n".join(lines)
 

@@ -39,7 +39,7 @@ def examine(place: str, config: Settings) -> Findings:
             return Findings(problems + found, slow, "inv build, inv run --on docker")
         case "cluster":
             found, doubts = checks.problems(config)
-            return Findings(problems + found + doubts, ready="inv cluster.up")
+            return Findings(problems + found, doubts, "inv cluster.up")
         case "aks":
             return Findings(problems + importlib.import_module(AKS).problems(), ready="inv aks.up")
     return Findings(problems, ready="inv run")

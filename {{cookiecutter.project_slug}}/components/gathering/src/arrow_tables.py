@@ -18,6 +18,7 @@ from kinds import quoted
 from reading import Gathered, Reading
 from shared.step import StepError
 from shared.tables import batches, schema_of
+from unpacking import words_of
 
 LEFT_OUT = "left out: a model here takes no {type}"
 
@@ -40,6 +41,7 @@ def copy_parquet(files: Sequence[Path], target: Path, reading: Reading) -> Gathe
     with ParquetWriter(target, kept) as writer:
         for file in files:
             for batch in batches(file):
+                batch.validate(full=True)  # a damaged file may hold what is no text
                 for name, value in parts_of(file, root).items():
                     batch = batch.append_column(name, pa.repeat(pa.scalar(value), batch.num_rows))
                 columns = [plain(batch.column(field.name), field, reading) for field in kept]
@@ -120,13 +122,15 @@ def copy_json(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], targ
         first = str(problem).partition("\n")[0].partition(": ")[2]
         for file in files:
             first = first.replace(str(file), file.name)
-        raise StepError(f"{files[0].name!r} cannot be read as JSON: {first}. Correct the file.") from problem
+        raise StepError(
+            f"{files[0].name!r} cannot be read as JSON: {words_of(ValueError(first))}. Correct the file."
+        ) from problem
     return Gathered(int(found[0]), len(chosen), [], notes, [name for name, *_ in columns], reading)
 
 
 def sheet_as_csv(path: Path, target: Path) -> str:
     """Write the first sheet with values as CSV, for which there is a reader; return what to say of it."""
-    from python_calamine import CalamineError, CalamineWorkbook
+    from python_calamine import CalamineWorkbook
 
     try:
         book = CalamineWorkbook.from_path(str(path))
@@ -134,8 +138,10 @@ def sheet_as_csv(path: Path, target: Path) -> str:
         rows: Iterator[list[Any]] = book.get_sheet_by_name(names[0]).iter_rows() if names else iter(())
         with target.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([as_text(cell) for cell in row] for row in rows)
-    except (CalamineError, ValueError, OSError) as problem:
-        raise StepError(f"{path.name!r} cannot be read as Excel: {problem}. Save it anew, or as CSV.") from problem
+    except Exception as problem:  # it has no error of its own for much that may be wrong in a file
+        raise StepError(
+            f"{path.name!r} cannot be read as Excel: {words_of(problem)}. Save it anew, or as CSV."
+        ) from problem
     more = f"; not read: {', '.join(names[1:])}" if len(names) > 1 else ""
     return f"sheet {names[0]!r} of Excel" + more if names else ""
 

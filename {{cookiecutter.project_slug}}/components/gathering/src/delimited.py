@@ -19,7 +19,7 @@ from dialect import Dialect, NotUtf8, dialect_of
 from kinds import quoted, sql_of
 from reading import Gathered, Reading
 from shared.step import StepError
-from unpacking import in_utf8, marked
+from unpacking import in_utf8, marked, words_of
 
 THOROUGH_BYTES = 64 << 20  # a source up to here is looked at as a whole before it is read
 SAMPLE_ROWS = 50_000  # by which the types of a larger one are chosen
@@ -65,7 +65,7 @@ def copy_utf8(
                 raise
             return copy_utf8(connection, files, target, reading, thorough=True)
     except duckdb.Error as problem:
-        if "unicode" in str(problem) or "not utf-8" in str(problem):
+        if "Invalid unicode (byte sequence mismatch) detected" in str(problem):
             raise NotUtf8(str(files[0])) from problem
         raise StepError(sentence(problem, files, dialect)) from problem
     told = [*dialect.told, *account(files, dialect, rows)]
@@ -179,5 +179,5 @@ def sentence(problem: duckdb.Error, files: Sequence[Path], dialect: Dialect) -> 
         return f"{at} opens a quote that is never closed{cited}. Correct the line."
     if "Maximum line size" in text or "maximum_line_size" in text:
         return f"{at} is longer than 2 MB, which is no line of a table. Correct the file."
-    first = text.partition("\n")[0].partition(": ")[2] or text
-    return f"{at} cannot be read as CSV: {first}{cited}. Correct the file."
+    first = ValueError(text.partition("\n")[0].partition(": ")[2] or text)
+    return f"{at} cannot be read as CSV: {words_of(first)}{cited}. Correct the file."

@@ -17,7 +17,7 @@ from reading import Gathered, Reading, reading_of
 from shared.metadata import write_metadata
 from shared.sources import local_copy
 from shared.step import StepError, run, writing
-from unpacking import format_of, unpacked
+from unpacking import format_of, unpacked, words_of
 
 MEMORY = "600MB"  # of DuckDB's; Python and its packages take 200 MB besides
 THREADS = 4  # at most, since each takes memory of its own
@@ -54,9 +54,11 @@ def gather(source: str, table: Path, reading: Reading | None = None, thorough: b
             found = copy(next(iter(formats)), files, temporary, reading, thorough, Path(scratch))
             with ParquetFile(temporary) as written:
                 there = written.metadata.num_rows
-        except pa.ArrowException as problem:
-            said = " ".join(str(problem).split())[:200]
-            raise StepError(f"cannot read {path.name!r}: {said}. It is cut or damaged: fetch it again.") from problem
+        except (pa.ArrowException, duckdb.Error, OSError, ValueError) as problem:
+            if isinstance(problem, OSError) and problem.errno:  # of the machine, such as a full disk
+                raise StepError(f"cannot read {path.name!r}: {problem.strerror}. Mend that.") from problem
+            said = f"cannot read {path.name!r}: {words_of(problem)}"
+            raise StepError(f"{said}. It is cut or damaged: fetch it again.") from problem
         if there != found.rows:
             raise StepError(f"{found.rows} rows were read and {there} written. Report this with the file.")
         if not there:

@@ -6,6 +6,7 @@ import json
 import lzma
 import shutil
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,7 @@ Format = Literal["delimited", "json", "parquet", "excel"]
 UNDEFINED = {0xDC00 + byte: chr(byte) for byte in range(0x80, 0x100)}
 ENDINGS = (".gz", ".bz2", ".zst", ".lz4", ".xz")
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
+DAMAGED = (zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 STRANGE = {
     b"%PDF": "a PDF document",
@@ -59,10 +61,17 @@ def unpack(path: Path, folder: Path) -> list[Path]:
             with opened(path, packing) as stream, target.open("wb") as plain:
                 shutil.copyfileobj(stream, plain, 1 << 22)
             return [target]
-    except (OSError, EOFError, RuntimeError, NotImplementedError, lzma.LZMAError, zipfile.BadZipFile) as problem:
-        said = " ".join(str(problem).split())[:120]
-        raise StepError(f"{path.name!r} cannot be unpacked: {said}. It is cut or damaged: fetch it again.") from problem
+    except (OSError, EOFError, RuntimeError, ValueError, *DAMAGED) as problem:
+        raise StepError(
+            f"{path.name!r} cannot be unpacked: {words_of(problem)}. It is cut or damaged: fetch it again."
+        ) from problem
     return [path]
+
+
+def words_of(problem: BaseException) -> str:
+    """What an error says, on one line that a terminal can print."""
+    text = "".join(letter if letter.isprintable() else " " for letter in str(problem) or type(problem).__name__)
+    return " ".join(text.split())[:200].rstrip(".")
 
 
 def opened(path: Path, packing: str | None) -> Any:
@@ -124,7 +133,8 @@ def in_utf8(files: Sequence[Path], folder: Path, encoding: str) -> list[Path]:
     """Copies of the files in UTF-8, in `folder`. Raises StepError if they are not so encoded."""
     made = []
     for number, file in enumerate(files):
-        target = folder / f"{number}-{file.name}"
+        target = folder / f"{number}" / file.name
+        target.parent.mkdir(parents=True)
         try:
             # Windows-1252 leaves five bytes without a letter: they stay what they are.
             errors = "surrogateescape" if encoding == "cp1252" else "strict"

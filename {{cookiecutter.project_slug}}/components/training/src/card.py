@@ -19,7 +19,7 @@ def fill_card(about: Mapping[str, Any], judgement: Any, x: Any, y: Any, left_out
     """The card of a model that learnt `y` from `x`; `about` has target, problem_type, data and parameters."""
     kinds = ((name, "number" if x[name].dtype == float else "category", x[name].isna().sum()) for name in x.columns)
     versions = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in PACKAGES)]
-    told = [(name, f"left out: a model takes no {type_}", "") for name, type_ in left_out.items()]
+    told = [(name, f"left out: {why}", "") for name, why in left_out.items()]
     card = {
         **about,
         "target": markdown_text(about["target"]),

@@ -85,14 +85,23 @@ def learnable(train: Path, target: str, problem_type: str) -> tuple[Any, Any, di
     """The features of every row, shape (rows, features), their targets, and the columns that a model cannot take."""
     table = read(train)
     names, left_out = feature_names(table, target)
-    for name, type_ in left_out.items():
-        print(f"column {name!r} is left out: it holds {type_}, and a model takes single values")
-    if not names:
-        raise StepError(f"the table has no column to learn from besides the target {target!r}. Give one with features.")
     x, y = features(table, names), target_values(table.column(target), problem_type)
+    for name in telling_nothing(x):
+        left_out[name] = "it has another value in nearly every row, which says nothing of other rows"
+    x = x[[name for name in names if name not in left_out]]
+    for name, why in left_out.items():
+        print(f"column {name!r} is left out: {why}")
+    if x.empty:
+        raise StepError(f"the table has no column to learn from besides the target {target!r}. Give one with features.")
     if not len(x) == len(y) == rows_of(train):
         raise StepError(f"{rows_of(train)} rows were there, and {len(x)} read. This is a mistake in the step.")
     return x, y, left_out
+
+
+def telling_nothing(x: Any) -> list[str]:
+    """The features of text without gaps in which at most one row in ten holds a value that an earlier one has."""
+    text = [name for name in x if x[name].dtype == object and x[name].notna().all()]
+    return [name for name in text if x[name].nunique() > 0.9 * len(x)]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,194 @@
+"""The gathering step's reader, in this process: what is written in any dialect is read back equal, and what is damaged
+gives a sentence."""
+
+import csv
+import gzip
+import importlib
+import io
+import random
+import sys
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from helpers.adopting import TABLES
+from helpers.template import TEMPLATE
+
+COMPONENTS = TEMPLATE / "{{cookiecutter.project_slug}}" / "components"
+
+
+@pytest.fixture(scope="module")
+def gathering() -> Iterator[ModuleType]:
+    """The program of the gathering step."""
+    paths = [str(COMPONENTS), str(COMPONENTS / "gathering" / "src")]
+    sys.path[:0] = paths
+    yield importlib.import_module("gather")
+    for path in paths:
+        sys.path.remove(path)
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"]), min_size=1, max_size=8)
+LINES = st.lists(WORDS, min_size=1, max_size=3).map("\n".join)
+PUNCTUATED = st.text("ab,;|\t\"' ", min_size=1, max_size=6).map(lambda text: f"x{text}x")
+COLUMNS = {
+    "whole": st.integers(-(2**63), 2**63 - 1),
+    "number": st.floats(allow_nan=False, allow_infinity=False).map(lambda n: n + 0.0 if n % 1 else n + 0.5),
+    "flag": st.booleans(),
+    "day": st.dates(date(1, 1, 1)),
+    "text": st.one_of(WORDS, LINES, PUNCTUATED).map(lambda text: f"w{text}"),
+}
+
+
+@st.composite
+def tables(draw: Any) -> dict[str, list[Any]]:
+    rows = draw(st.integers(1, 30))
+    kinds = draw(st.lists(st.sampled_from(sorted(COLUMNS)), min_size=2, max_size=6))
+    table = {}
+    for number, kind in enumerate(kinds):
+        values = st.lists(st.one_of(st.none(), COLUMNS[kind]), min_size=rows, max_size=rows)
+        table[f"{kind} {number}"] = draw(values.filter(lambda column: any(value is not None for value in column)))
+    return table
+
+
+@st.composite
+def dialects(draw: Any) -> dict[str, Any]:
+    return {
+        "delimiter": draw(st.sampled_from(",;\t|")),
+        "quoting": draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])),
+        "lineterminator": draw(st.sampled_from(["\n", "\r\n"])),
+        "encoding": draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16"])),
+        "packed": draw(st.booleans()),
+    }
+
+
+def written(table: dict[str, list[Any]], encoding: str, packed: bool, **dialect: Any) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, **dialect)
+    writer.writerow(table)
+    writer.writerows(zip(*table.values(), strict=True))
+    content = text.getvalue().encode(encoding)
+    return gzip.compress(content) if packed else content
+
+
+@given(table=tables(), dialect=dialects())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_table_in_any_dialect_is_read_back_equal(
+    gathering: ModuleType, tmp_path: Path, table: dict[str, list[Any]], dialect: dict[str, Any]
+) -> None:
+    source = tmp_path / "table.csv"
+    source.write_bytes(written(table, **dialect))
+    found = gathering.gather(str(source), tmp_path / "out", gathering.Reading(delimiter=dialect["delimiter"]))
+    assert pq.read_table(tmp_path / "out").to_pydict() == table
+    assert found.rows == len(next(iter(table.values())))
+
+
+@given(table=tables(), dialect=dialects())
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_dialect_is_found_where_there_is_something_to_find_it_by(
+    gathering: ModuleType, tmp_path: Path, table: dict[str, list[Any]], dialect: dict[str, Any]
+) -> None:
+    rows = len(next(iter(table.values())))
+    table["n"], table["label"] = list(range(rows)), ["yes", "no"] * (rows // 2) + ["yes"] * (rows % 2)
+    source = tmp_path / "table.csv"
+    source.write_bytes(written(table, **dialect))
+    gathering.gather(str(source), tmp_path / "out")
+    assert pq.read_table(tmp_path / "out").to_pydict() == table
+
+
+@pytest.mark.parametrize("source", sorted(path.name for path in TABLES.iterdir() if path.is_file()))
+def test_what_is_cut_or_damaged_gives_a_table_or_a_sentence(gathering: ModuleType, tmp_path: Path, source: str) -> None:
+    content, chance = (TABLES / source).read_bytes(), random.Random(source)
+    for turn in range(4):
+        damaged = bytearray(content[: chance.randrange(len(content) + 1)] if turn % 2 else content)
+        for _ in range(turn if damaged else 0):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        (tmp_path / source).write_bytes(damaged)
+        try:
+            found = gathering.gather(str(tmp_path / source), tmp_path / "out")
+        except gathering.StepError as problem:
+            assert str(problem).isprintable() or "\n" in str(problem), problem
+            assert str(problem).rstrip().endswith("."), problem
+        else:
+            assert found.rows == pq.read_metadata(tmp_path / "out").num_rows
+
+
+BINARY = {
+    "pdf": (b"%PDF-1.7\n", "a PDF document"),
+    "database": (b"SQLite format 3\0" + b"\0" * 100, "an SQLite database"),
+    "feather": (b"ARROW1\0\0", "an Arrow or Feather file"),
+    "page": (b"\n<!DOCTYPE html><html>", "a web page"),
+    "bytes": (bytes(range(256)), "no text"),
+}
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_what_is_no_table_is_named(gathering: ModuleType, tmp_path: Path, name: str) -> None:
+    content, what = BINARY[name]
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(gathering.StepError, match=f"'file' is {what}. Give CSV, TSV, Parquet, JSON lines or Excel."):
+        gathering.gather(str(tmp_path / "file"), tmp_path / "out")
+
+
+def test_a_value_that_comes_late_changes_how_a_large_file_is_read(
+    gathering: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a sample says is held against every value, and where it is wrong, all of them decide."""
+    delimited = sys.modules["delimited"]
+    monkeypatch.setattr(delimited, "THOROUGH_BYTES", 0)
+    monkeypatch.setattr(delimited, "SAMPLE_ROWS", 100)
+    late = {"decimal": "1.5", "zero": "007", "word": "unknown", "other": "abc", "late": "2"}
+    columns = {name: [*(str(n) for n in range(10, 1010)), value] for name, value in late.items()}
+    columns["other"][500:] = [f"word {n}" for n in range(501)]
+    columns["late"][:1000] = [""] * 1000
+    rows = [",".join(columns), *(",".join(row) for row in zip(*columns.values(), strict=True))]
+    (tmp_path / "table.csv").write_text("\n".join(rows), encoding="utf-8")
+    found = gathering.gather(str(tmp_path / "table.csv"), tmp_path / "out")
+    table = pq.read_table(tmp_path / "out")
+    assert found.rows == table.num_rows == 1001
+    types = {field.name: field.type for field in table.schema}
+    assert types["decimal"] == pa.float64() and table["decimal"][-1].as_py() == 1.5
+    assert types["zero"] == pa.string() and table["zero"][-1].as_py() == "007"
+    assert types["word"] == pa.int64() and table["word"].null_count == 1
+    assert types["other"] == pa.string() and table["other"].null_count == 0
+    assert table["late"][-1].as_py() == 2
+
+
+def test_a_reading_that_does_not_fit_is_a_sentence(gathering: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("a,b\n" + "x,1\n" * 20, encoding="utf-8")
+    with pytest.raises(gathering.StepError, match=r"'a' is to be read as number .* 20 of 20 values are not"):
+        gathering.gather(str(tmp_path / "table.csv"), tmp_path / "out", gathering.Reading(columns={"a": "number"}))
+    for text, says in {
+        "[]": "Give a JSON object",
+        "nonsense": "Give a JSON object",
+        '{"separator": ";"}': "reading has no 'separator'. It takes delimiter,",
+        '{"delimiter": ";;"}': "Give one character",
+        '{"decimal": "x"}': "Give ',' or '.'",
+        '{"columns": {"a": "integer"}}': "A kind is one of whole,",
+        '{"missing": "x"}': "missing",
+        '{"encoding": "klingon"}': "is not known",
+    }.items():
+        with pytest.raises(gathering.StepError, match=says):
+            gathering.reading_of(text)
+
+
+def test_a_folder_without_a_table_in_it_is_a_sentence(gathering: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "_SUCCESS").touch()
+    with pytest.raises(gathering.StepError, match="is a folder without a file"):
+        gathering.gather(str(tmp_path / "empty"), tmp_path / "out")
+
+
+def test_wide_tables_are_read(gathering: ModuleType, tmp_path: Path) -> None:
+    names = [f"c{n}" for n in range(1500)]
+    days = [str(date(2025, 1, 1) + timedelta(days=n)) for n in range(30)]
+    rows = [",".join([day, *(str(n * 0.5) for n in range(1499))]) for day in days]
+    (tmp_path / "wide.csv").write_text("\n".join([",".join(names), *rows]), encoding="utf-8")
+    assert gathering.gather(str(tmp_path / "wide.csv"), tmp_path / "out").columns == 1500

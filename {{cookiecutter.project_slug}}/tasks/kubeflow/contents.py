@@ -1,0 +1,107 @@
+"""The contents of a cluster run that a record shows: metrics, reports and logs, fetched once and kept with the run.
+
+Artifacts come from the UI's server, `GET HOST/artifacts/get` (frontend/server/handlers/artifacts.ts), logs too, since
+the launcher keeps what a step printed as an artifact; where that is missing, from the archive of the API,
+`GET HOST/apis/v2beta1/runs/ID/nodes/NODE/artifacts/main-logs:read` (apiserver/server/run_artifact_server.go).
+"""
+
+import base64
+import contextlib
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from ..files import ROOT, write
+from ..runs.record import Run, Step
+from .connect import Api, fetched
+
+# The kinds of artifacts that are fetched, and the bytes that are taken of each at most.
+METRICS, REPORTS = {"system.Metrics": 64 * 1024}, {"system.HTML": 4 * 2**20, "system.Markdown": 2**20}
+LOG = 4 * 2**20
+_SOURCES = {"minio": "minio", "s3": "s3", "gs": "gcs"}
+# Lines that are not the step's: the launcher's and the driver's (klog), and those of Argo's emissary.
+_KLOG = re.compile(r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [\w./-]+:\d+\] ?")
+_OTHERS = re.compile(rf"{_KLOG.pattern}|time=\"?\d{{4}}-.* level=|Error: exit status \d+$")
+
+
+def artifact(api: Api, uri: str, most: int) -> bytes:
+    """An artifact's content, at most so many bytes. Raises `OSError` with the reason where it cannot be had."""
+    match = re.fullmatch(r"(\w+)://([^/]+)/(.+)", uri.partition("?")[0])
+    if match is None or match[1] not in _SOURCES:
+        raise OSError(f"the UI does not read {uri.partition('://')[0]}")
+    query = {"source": _SOURCES[match[1]], "bucket": match[2], "key": match[3]}
+    return fetched(api, "/artifacts/get", most, **query, peek=str(most))
+
+
+def archived_log(api: Api, run: Run, node: str) -> str:
+    """The log of a pod as Argo archived it, the launcher's lines in it. Raises `OSError` where there is none."""
+    path = f"/apis/v2beta1/runs/{run.remote['run_id']}/nodes/{node}/artifacts/main-logs:read"
+    answer = fetched(api, path, LOG)
+    encoded = re.sub(rb'^\s*\{\s*"data"\s*:\s*"|".*$', b"", answer)  # what is longer than that ends in the middle
+    return base64.b64decode(encoded[: len(encoded) // 4 * 4]).decode("utf-8", errors="replace")
+
+
+def own_words(log: str) -> str:
+    """A pod's log without the lines of KFP's launcher and Argo's emissary."""
+    return "\n".join(line for line in log.splitlines() if not _OTHERS.match(line)).strip("\n")
+
+
+def last_words(log: str) -> str:
+    """The last line that a step printed."""
+    return next((line.strip() for line in reversed(own_words(log).splitlines()) if line.strip()), "")[:500]
+
+
+def drivers_words(log: str) -> str:
+    """What a driver says of its failure: its last line of an error."""
+    lines = [line for line in log.splitlines() if _KLOG.match(line) and line[0] in "EF"]
+    return " ".join(_KLOG.sub("", lines[-1]).split())[:500] if lines else ""
+
+
+def keep_artifacts(api: Api, run: Run, kinds: dict[str, int]) -> list[str]:
+    """Fetch the outputs of these kinds that are not kept yet; why some could not be had, each reason once."""
+    problems = []
+    for step in run.steps:
+        for name, output in step.outputs.items():
+            if isinstance(output, dict) and output.get("type") in kinds and not _kept(output):
+                try:
+                    content = artifact(api, output["uri"], kinds[output["type"]])
+                except OSError as error:
+                    problems.append(str(error))
+                    continue
+                if output["type"] in METRICS:
+                    output["metadata"] = output["metadata"] | numbers(content.decode("utf-8", errors="replace"))
+                path = _place(run, step, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write(path, content.decode("utf-8", errors="replace"))
+                output["path"] = path.relative_to(ROOT).as_posix()
+    return list(dict.fromkeys(problems))
+
+
+def _kept(output: dict[str, Any]) -> bool:
+    return "path" in output and (ROOT / output["path"]).is_file()
+
+
+def _place(run: Run, step: Step, name: str) -> Path:
+    return run.folder / "artifacts" / step.name.replace("/", ".") / name
+
+
+def numbers(text: str) -> dict[str, float]:
+    """The metrics in a file: an object of JSON, or lines of `name value`, as this project's steps write them."""
+    with contextlib.suppress(ValueError):
+        found = json.loads(text)
+        if isinstance(found, dict):
+            return {
+                name: value
+                for name, value in found.items()
+                if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            }
+    values: dict[str, float] = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(" ")
+        with contextlib.suppress(ValueError):
+            number = float(value)
+            if name and math.isfinite(number):
+                values[name] = number
+    return values
