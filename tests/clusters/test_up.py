@@ -16,7 +16,8 @@ from helpers.engine import needs_engine
 from helpers.inv import inv
 from helpers.manifests import needs_manifests
 from helpers.processes import wait_for
-from stand_ins.kind import READY, Tools, deployment, pod, waiting
+from stand_ins.cluster import Tools
+from stand_ins.kubectl import READY, deployment, pod, waiting
 
 
 @needs_engine

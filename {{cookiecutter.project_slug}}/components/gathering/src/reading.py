@@ -12,7 +12,26 @@ MISSING = (
     *("NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "NULL", "null", "NaN", "nan", "-NaN", "-nan"),
     *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
 )
-WORDS = {"", "?", "-", "--", ".", "..", "*", "none", "unknown", "missing", "n.a.", "na", "n/a", "nan", "null", "nil"}
+WORDS = {
+    "",
+    "?",
+    "-",
+    "--",
+    ".",
+    "..",
+    "*",
+    "none",
+    "unknown",
+    "missing",
+    "n.a.",
+    "na",
+    "n/a",
+    "nan",
+    "null",
+    "nil",
+} | {
+    *("k.a.", "n.d.", "n/d", "n.v.", "nd", "#n/a", "#value!", "#div/0!", "tbd"),
+}
 
 
 @dataclass(frozen=True)

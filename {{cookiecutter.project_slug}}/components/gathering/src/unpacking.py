@@ -133,7 +133,8 @@ def in_utf8(files: Sequence[Path], folder: Path, encoding: str) -> list[Path]:
     """Copies of the files in UTF-8, in `folder`. Raises StepError if they are not so encoded."""
     made = []
     for number, file in enumerate(files):
-        target = folder / f"{number}-{file.name}"
+        target = folder / f"{number}" / file.name
+        target.parent.mkdir(parents=True)
         try:
             # Windows-1252 leaves five bytes without a letter: they stay what they are.
             errors = "surrogateescape" if encoding == "cp1252" else "strict"
