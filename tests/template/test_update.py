@@ -107,10 +107,10 @@ def test_edits_stay_and_the_templates_files_move(template: Path, tmp_path: Path,
     train = project / "components/training/src/train.py"
     edit(train, '"""Training:', '"""Our training:')
     edit(project / "invoke.yaml", "experiment: my-kfp-project", "experiment: ours")
-    shutil.copytree(project / "components/gathering", project / "components/cleaning")
-    edit(project / "components/cleaning/component.yaml", "image: gathering", "image: cleaning")
-    (project / "components/cleaning/src/gather.py").rename(project / "components/cleaning/src/clean.py")
-    edit(project / "components/cleaning/component.yaml", "gather]", "clean]")
+    shutil.copytree(project / "components/preprocessing", project / "components/cleaning")
+    edit(project / "components/cleaning/component.yaml", "image: preprocessing", "image: cleaning")
+    (project / "components/cleaning/src/preprocess.py").rename(project / "components/cleaning/src/clean.py")
+    edit(project / "components/cleaning/component.yaml", "preprocess]", "clean]")
     shutil.rmtree(project / "components/prediction")
     pipeline = project / "pipeline.py"
     text = pipeline.read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from ..report.step_reports import REPORTS
 from ..runs.record import Run, Step
 from . import cache
 from .executions import Execution, Spec, Unresolved
-from .files import StepFailed, collected, custom_paths, executor_input, unfinished
+from .executor_io import StepFailed, collected, custom_paths, executor_input, unfinished
 from .importing import imported
 from .inputs import Inputs
 from .jobs import Job, Launcher, Stopped

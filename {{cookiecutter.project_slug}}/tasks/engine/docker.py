@@ -16,7 +16,7 @@ from ..files import ROOT
 from ..images.engine import LABEL, bytes_text, connect
 from ..project.components import component_of
 from ..runs.record import Run, tail
-from .files import StepFailed
+from .executor_io import StepFailed
 from .host import why
 from .jobs import Job, Stopped, too_late
 

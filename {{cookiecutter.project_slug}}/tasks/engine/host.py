@@ -14,7 +14,7 @@ from ..files import ROOT
 from ..project.components import COMPONENTS, component_of
 from ..runs.record import tail
 from ..terminal import printable
-from .files import StepFailed
+from .executor_io import StepFailed
 from .jobs import Job, Stopped, too_late
 from .keeper import COOKIE, kill_all
 

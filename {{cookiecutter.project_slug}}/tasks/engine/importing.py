@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from ..files import ROOT
 from ..project.components import component_path
 from .executions import Artifact, Spec, Unresolved
-from .files import StepFailed
+from .executor_io import StepFailed
 from .inputs import Inputs, with_inputs
 from .values import value_of
 

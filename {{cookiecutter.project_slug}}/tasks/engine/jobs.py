@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from .files import StepFailed
+from .executor_io import StepFailed
 
 
 class Stopped(BaseException):

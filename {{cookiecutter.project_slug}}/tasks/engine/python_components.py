@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..runs.record import RUNS
-from .files import StepFailed
+from .executor_io import StepFailed
 
 ENVIRONMENTS = RUNS / ".cache" / "environments"
 INSTALL = re.compile(r"python3 -m pip install --quiet --no-warn-script-location (.*?)(?= && |\n|$)")
