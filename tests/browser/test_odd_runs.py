@@ -54,13 +54,14 @@ def test_100_steps_with_long_logs_large_reports_and_hostile_names(visit: Visit, 
         record["parameters"] = {f"{HOSTILE}{number}": HOSTILE * 100 for number in range(500)}
         record["metrics"] = {f"{HOSTILE}{number}": number / 7 for number in range(500)}
         record["pipeline"] = record["reason"] = record["engine"] = record["command"] = HOSTILE
-        record["remote"] = {"host": "x", "url": "javascript:document.title='ran'"}
+        record["remote"] = {"host": "x", "run_id": HOSTILE, "url": f"https://x/{HOSTILE}"}
         for number, step in enumerate(record["steps"]):
             (folder / "logs" / f"{step['name']}.log").write_text(f"{HOSTILE} {number}\n" * 4000, encoding="utf-8")
             (folder / f"own{number}").write_text(f"<!doctype html><p>{'x' * 300_000}", encoding="utf-8")
             uri = (folder / f"own{number}").relative_to(flow.root).as_posix()
             step["outputs"][HOSTILE] = {"type": "system.HTML", "name": "a", "uri": uri, "metadata": {"rows": HOSTILE}}
-            step["inputs"][HOSTILE] = {"type": "system.Dataset", "name": "a", "uri": f"javascript:{HOSTILE}"}
+            place = f"javascript:{HOSTILE}"
+            step["inputs"][HOSTILE] = {"type": "system.Dataset", "name": "a", "uri": place, "metadata": {}}
         record["steps"][0]["reason"] = HOSTILE
         record["steps"][0]["status"] = "failed"
         record["graph"][0]["name"] = HOSTILE
@@ -128,8 +129,8 @@ def test_what_is_gone_is_said(visit: Visit, flow: Project) -> None:
 
     def change(record: dict[str, Any], folder: Path) -> None:
         gone = {"type": "system.HTML", "name": "gone", "uri": "runs/gone", "metadata": {}}
-        record["steps"][0]["outputs"] |= {"gone": gone, "none": {"type": "system.Markdown"}}
-        record["remote"] = {"host": "x"}
+        record["steps"][0]["outputs"] |= {"gone": gone, "none": {"type": "system.Markdown", "uri": "", "metadata": {}}}
+        record["remote"] = {"host": "x", "run_id": "x", "url": "https://x/"}
 
     path = changed(flow, change)
     visit.see(path)

@@ -119,7 +119,7 @@ def _artifact(run: Run, step: Step, way: str, name: str, artifact: dict[str, Any
     counts = [metadata.get(key) for key in ("rows", "columns")]  # KFP makes floats of them
     rows, columns = (f"{count:,.0f}" if isinstance(count, int | float) else "" for count in counts)
     kept = str(artifact.get("path") or uri)  # where a copy of it lies on this machine
-    here = 0 if "://" in kept else bytes_of(ROOT / kept)
+    here = 0 if not kept or "://" in kept else bytes_of(ROOT / kept)
     place = link(ROOT / kept, run.folder, kept) if here else uri
     return Artifact(step.name, way, name, rows, columns, f"{here:,}" if here else "", place)
 
