@@ -35,13 +35,16 @@ def pipeline(
     learning_rate: float = 0.1,
     max_iter: int = 100,
     max_leaf_nodes: int = 31,
+    early_stopping: int = 0,
+    folds: int = 0,
     learning_rates: list[float] = [],  # noqa: B006  others to try, side by side: inv run -p learning_rates=[0.03,0.3]
 ) -> None:
     kind = {"target": target, "problem_type": problem_type}
     gathered = gather(source=source, reading=reading, source_fingerprint=source_fingerprint)
     validated = validate(table=gathered.outputs["table"])
     split = preprocess(table=validated.outputs["validated"], test_size=test_size, seed=seed, **kind)
-    learning = {"train": split.outputs["train"], "seed": seed, "max_iter": max_iter, "max_leaf_nodes": max_leaf_nodes}
+    trees = {"max_iter": max_iter, "max_leaf_nodes": max_leaf_nodes, "early_stopping": early_stopping}
+    learning = {"train": split.outputs["train"], "folds": folds, "seed": seed, **trees}
     trained = train(learning_rate=learning_rate, **learning, **kind)
     predict(model=trained.outputs["model"], table=split.outputs["test"], **kind)
     with dsl.ParallelFor(learning_rates) as rate:

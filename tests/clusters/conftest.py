@@ -8,7 +8,7 @@ import pytest
 from helpers.manifests import MANIFESTS
 from helpers.processes import free_port
 from helpers.template import Bake
-from stand_ins.kind import Tools
+from stand_ins.cluster import Tools
 
 
 @pytest.fixture

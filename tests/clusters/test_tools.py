@@ -9,7 +9,7 @@ from helpers.engine import needs_engine
 from helpers.inv import inv
 from helpers.manifests import needs_manifests
 from helpers.processes import free_port
-from stand_ins.kind import Tools
+from stand_ins.cluster import Tools
 
 
 @needs_engine

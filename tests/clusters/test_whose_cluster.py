@@ -7,7 +7,7 @@ from pathlib import Path
 from helpers.engine import needs_engine
 from helpers.inv import inv
 from helpers.manifests import needs_manifests
-from stand_ins.kind import Tools
+from stand_ins.cluster import Tools
 
 
 @needs_engine

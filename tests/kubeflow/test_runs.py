@@ -44,7 +44,8 @@ def test_a_run_is_followed_to_its_end_and_kept_as_a_record(kfp: Kfp, project: Pr
     assert path, "a run on a cluster has a page too"
     page = (project.root / path[1]).read_text(encoding="utf-8")
     assert f'<a href="{kfp.host}/#/runs/details/{run["run_id"]}">' in page
-    assert re.search(r'<g class="succeeded"><title>adding</title>.*<g class="cached"><title>adding-2</title>', page)
+    drawn = r'<g class="succeeded"><title>adding</title>.*<g class="cached"><title>adding-2</title>'
+    assert re.search(drawn, page, re.DOTALL)
     assert "instead of <code>3</code>" in page
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from stand_ins.kind import READY, deployment
+from stand_ins.kubectl import READY, deployment
 
 TOOL = """\
 #!{python}

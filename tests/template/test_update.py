@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -196,7 +197,8 @@ def test_a_project_of_plain_cookiecutter_is_linked_to_the_version_it_is_from(tem
 
 def test_what_keeps_an_update_from_starting(template: Path, tmp_path: Path) -> None:
     project = make(template, tmp_path, "v0.0.3")
-    assert "cruft could not update the project: " in inv(project, "template.update", "--to", "v9", code=1)
+    said = inv(project, "template.update", "--to", "v9", code=1)
+    assert "the template has no version 'v9'; its newest: v0.1.0" in said
     assert git(project, "rev-parse", "--abbrev-ref", "HEAD") == "main"
     assert git(project, "branch", "--list") == "* main" and git(project, "status", "--porcelain") == ""
     state = project / ".cruft.json"
@@ -206,3 +208,88 @@ def test_what_keeps_an_update_from_starting(template: Path, tmp_path: Path) -> N
     assert f"the template {tmp_path / 'gone'} cannot be reached: fatal: " in said
     shutil.rmtree(project / ".git")
     assert "this project is not in git" in inv(project, "template.update", code=1)
+
+
+def edited(project: Path) -> dict[str, str]:
+    """Make one edit of each kind, and say which words have to be in which file whatever comes; empty: not there."""
+    edit(project / "components/training/src/train.py", '"""Training:', '"""Our training:')
+    edit(project / "pipeline.py", "max_iter: int", "max_iter: int ")
+    edit(project / "invoke.yaml", "experiment: my-kfp-project", "experiment: ours")
+    for name in ("tasks/upkeep/checks.py", "tasks/terminal.py"):
+        with (project / name).open("a", encoding="utf-8") as file:
+            file.write("\n# ours, at the end\n")
+    (project / "tasks/ours.py").write_text('"""A file of ours."""\n', encoding="utf-8")
+    (project / "components/prediction/src/predict.py").unlink()
+    (project / "components/validation/src/validate.py").rename(project / "components/validation/src/check.py")
+    crlf = project / "components/gathering/src/gather.py"
+    crlf.write_bytes(crlf.read_bytes().replace(b"\n", b"\r\n"))
+    return {
+        "components/training/src/train.py": '"""Our training:',
+        "pipeline.py": "max_iter: int ",
+        "invoke.yaml": "experiment: ours",
+        "tasks/upkeep/checks.py": "# ours, at the end",
+        "tasks/terminal.py": "# ours, at the end",
+        "tasks/ours.py": "A file of ours.",
+        "components/prediction/src/predict.py": "",
+        "components/validation/src/validate.py": "",
+        "components/validation/src/check.py": "import",
+        "components/gathering/src/gather.py": "import",
+    }
+
+
+def kept(project: Path, words: dict[str, str]) -> None:
+    for name, word in words.items():
+        path = project / name
+        assert path.exists() == bool(word), name
+        assert not word or word in path.read_text(encoding="utf-8"), name
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_with_a_conflict_nothing_is_lost_and_the_way_back_is_one_command(
+    template: Path, tmp_path: Path, version: str
+) -> None:
+    project = make(template, tmp_path, version)
+    words = edited(project)
+    clash = "invoke.yaml"
+    edit(project / clash, f"template_version: {version[1:]}", "template_version: 9.9.9")
+    commit(project)
+    before = git(project, "rev-parse", "HEAD")
+    said = inv(project, "template.update", code=1)
+    listed = re.findall(r"^  (\S+): ", said, re.MULTILINE)
+    assert listed == [clash], said
+    kept(project, words)
+    assert b"\r\n" in (project / "components/gathering/src/gather.py").read_bytes()
+    assert not (project / "tasks/old.py").exists()
+    (back,) = re.findall(r"to give it up: (.+)", said)
+    subprocess.run(back, shell=True, cwd=project, check=True, capture_output=True)
+    assert git(project, "rev-parse", "HEAD") == before
+    assert git(project, "rev-parse", "--abbrev-ref", "HEAD") == "main" and git(project, "status", "--porcelain") == ""
+    assert git(project, "branch", "--list") == "* main"
+    kept(project, words)
+
+
+def test_what_is_odd_is_said_and_leaves_all_as_it_was(template: Path, tmp_path: Path) -> None:
+    project = make(template, tmp_path, "v0.0.3")
+    for to in ("--help", "--upload-pack=touch x", "a..b", ""):
+        said = inv(project, "template.update", f"--to={to}", code=1) if to else ""
+        assert not to or f"the template has no version '{to}'" in said
+    (project / "tasks/old.py").write_text("ours, and ignored\n", encoding="utf-8")
+    with (project / ".git/info/exclude").open("a", encoding="utf-8") as file:
+        file.write("tasks/old.py\n")
+    assert "tasks/old.py is in the way" in inv(project, "template.update", "--to", "v0.0.1", code=1)
+    assert git(project, "branch", "--list") == "* main" and git(project, "status", "--porcelain") == ""
+    (project / "tasks/old.py").unlink()
+    git(project, "switch", "--quiet", "--detach")
+    edit(project / "invoke.yaml", "template_version: 0.0.3", "template_version: 9.9.9")
+    commit(project)
+    head = git(project, "rev-parse", "HEAD")
+    said = inv(project, "template.update", code=1)
+    (back,) = re.findall(r"to give it up: (.+)", said)
+    subprocess.run(back, shell=True, cwd=project, check=True, capture_output=True)
+    assert git(project, "rev-parse", "HEAD") == head and git(project, "rev-parse", "--abbrev-ref", "HEAD") == "HEAD"
+    state = project / ".cruft.json"
+    for text in ("{}", "", "[]", '{"template": 1, "commit": "x", "context": {}}'):
+        state.write_text(text, encoding="utf-8")
+        commit(project)
+        for command in ("template.update", "template.status"):
+            assert ".cruft.json does not say where the project comes from" in inv(project, command, code=1)

@@ -1,8 +1,10 @@
 """`inv doctor`, `inv lint`, `inv audit` and `inv test`."""
 
 from invoke.context import Context
+from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from ..project.compiling import compile_pipeline
 from ..project.settings import load_settings
 from ..terminal import fail, say
 from .run import check_engine
@@ -26,10 +28,16 @@ def doctor(c: Context, for_: str = "host") -> None:
 
 @task
 def lint(c: Context) -> None:
-    """Check style, types, and every component.yaml against its program."""
+    """Check style, types, every component.yaml against its program, and that a cluster takes the pipeline."""
     from ..upkeep.checks import lint_problems
 
-    if problems := lint_problems(say):
+    problems = lint_problems(say)
+    try:
+        compile_pipeline(load_settings(c))
+    except Exit as error:
+        say(str(error.message).removeprefix("error: "))
+        problems.append("the pipeline cannot be compiled, or a cluster would refuse it")
+    if problems:
         raise fail("; ".join(problems))
     say("no problems")
 

@@ -39,7 +39,9 @@ class Attempts:
 
         return _guarded(name, work, "failed")
 
-    def of_container(self, step: Step, component: Spec, container: Spec, inputs: Inputs, threads: int) -> Execution:
+    def of_container(
+        self, step: Step, component: Spec, container: Spec, inputs: Inputs, threads: int, variables: dict[str, str]
+    ) -> Execution:
         """Run a step's container and collect its outputs. What goes wrong is in the execution."""
         folder = self._run.folder / "steps" / step.name
         given: dict[str, Any] = {}
@@ -50,6 +52,7 @@ class Attempts:
             given.update(executor_input(inputs, component, folder))
             job = self._job(step, component, container, inputs, given, folder)
             job.threads = threads
+            job.environment.update(variables)
             self._launcher.run(job)
             parameters, artifacts, missing = collected(given, component)
             reason = f"did not write its output {', '.join(missing)}, which KFP allows" if missing else ""

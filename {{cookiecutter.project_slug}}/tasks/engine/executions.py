@@ -114,6 +114,8 @@ def _collected(execution: Execution, key: str, kind: str) -> list[Any]:
     found = []
     for dag in execution.dags:
         inner, name = _producer(dag, execution.name, key, kind)
+        if not inner.completed:
+            raise Unresolved(f"{inner.name}, whose outputs are collected, was not run in every iteration")
         if inner.dags or inner.loop:
             found += _collected(inner, name, kind)
         elif kind == "parameters":

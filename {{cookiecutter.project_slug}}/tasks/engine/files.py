@@ -53,7 +53,8 @@ def executor_input(inputs: Inputs, component: Spec, folder: Path) -> dict[str, A
 def _defaults(component: Spec, given: dict[str, Any]) -> dict[str, Any]:
     """The defaults of inputs that were not given (component/launcher_v2.go, addDefaultParams)."""
     definitions = component.get("inputDefinitions", {}).get("parameters", {})
-    return {n: d["defaultValue"] for n, d in definitions.items() if n not in given and "defaultValue" in d}
+    left = {name: each for name, each in definitions.items() if name not in given and "defaultValue" in each}
+    return {name: plain(value_of(each["defaultValue"])) for name, each in left.items()}
 
 
 def _runtime(found: Artifacts) -> list[dict[str, Any]]:
@@ -97,9 +98,10 @@ def custom_paths(given: dict[str, Any]) -> dict[str, Path]:
     written = _executor_output(Path(given["outputs"]["outputFile"])).get("artifacts") or {}
     declared = given["outputs"]["artifacts"]
     return {
-        str(told[0]["customPath"]): Path(declared[name]["artifacts"][0]["uri"])
+        str(place): Path(declared[name]["artifacts"][0]["uri"])
         for name, listed in written.items()
-        if name in declared and (told := listed.get("artifacts")) and told[0].get("customPath")
+        if name in declared and (told := listed.get("artifacts"))
+        if (place := told[0].get("customPath") or told[0].get("custom_path"))  # protobuf's JSON knows both names
     }
 
 

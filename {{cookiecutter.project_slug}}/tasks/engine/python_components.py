@@ -52,14 +52,16 @@ def python_component(command: list[str]) -> PythonComponent | None:
     if start < 0 or command[start : start + 2] != ["sh", "-ec"] or "kfp.dsl.executor_main" not in command[start + 2]:
         return None
     packages: list[str] = []
-    options: list[str] = []
+    options: dict[str, list[str]] = {}  # each once, with its value
     for words in map(shlex.split, INSTALL.findall(" ".join(command[:start]))):
         while words and words[0].startswith("--"):
-            option, words = words[:2], words[2:]
-            options += [part for part in option if part not in options]
+            options[" ".join(words[:2])] = words[:2]
+            words = words[2:]
         if words and not words[0].startswith("kfp=="):
             packages += [word for word in words if not word.startswith("--")]
-    return PythonComponent(command[start + 3], tuple(packages), tuple(options))
+    return PythonComponent(
+        command[start + 3], tuple(packages), tuple(part for option in options.values() for part in option)
+    )
 
 
 def program(component: PythonComponent, python: str, folder: Path) -> list[str]:

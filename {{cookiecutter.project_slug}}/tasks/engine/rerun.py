@@ -14,8 +14,10 @@ def image_of(spec: "PipelineSpec", component: str) -> str:
     """The image of a component of the compiled pipeline. Raises `Exit` where the pipeline has it no more."""
     if component not in spec.components:
         raise fail(f"pipeline.py has no step of '{component}' any more; run the pipeline first: inv run")
-    executors = spec.deployment_spec["executors"]
-    return str(executors[spec.components[component].executor_label]["container"]["image"])
+    executor = spec.deployment_spec["executors"][spec.components[component].executor_label]
+    if "container" not in executor:
+        raise fail(f"'{component}' imports an artifact and runs nothing; run the pipeline again: inv run")
+    return str(executor["container"]["image"])
 
 
 def inputs_there(step: Step) -> None:

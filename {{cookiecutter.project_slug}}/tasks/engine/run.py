@@ -57,8 +57,7 @@ class LocalRun:
         created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         resource = f"{self._spec['pipelineInfo']['name']}-{run.id}"
         names = Names(f"{run.pipeline} {run.id}", resource, str(uuid.uuid4()), created, run.folder / "workspace")
-        self._platform: Spec = MessageToDict(platform)
-        self._steps = Steps(run, self._spec, self._platform, self._launcher, names, jobs or cores())
+        self._steps = Steps(run, self._spec, MessageToDict(platform), self._launcher, names, jobs or cores())
 
     def pipeline(self, cache: bool) -> None:
         """Run the whole pipeline; how it went is in the record."""

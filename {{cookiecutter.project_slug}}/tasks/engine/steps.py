@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,8 @@ from .entries import Entries
 from .executions import Dag, Execution, Place, Spec, State
 from .inputs import Inputs, Names
 from .jobs import Launcher
+
+RETRY = "KFP_RETRY_INDEX"  # of a step that may be tried again: the number of this try, from 0 (argocompiler/common.go)
 
 
 class Steps:
@@ -54,8 +57,9 @@ class Steps:
         """One try after the other, until one succeeds or there may be no more."""
         retry = task.get("retryPolicy", {})
         left, pause = int(retry.get("maxRetryCount", 0)), _seconds(retry.get("backoffDuration"))
-        while True:
-            work = self._work(step, name, task, component, inputs)
+        for number in itertools.count():
+            told = {RETRY: str(number)} if retry else {}
+            work = self._work(step, name, task, component, inputs, told)
             execution = await asyncio.get_running_loop().run_in_executor(self._pool, work)
             if execution.state != "failed" or not left or self._stopped.is_set():
                 return execution
@@ -63,9 +67,12 @@ class Steps:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), pause)
             pause = min(pause * float(retry.get("backoffFactor", 2)), _seconds(retry.get("backoffMaxDuration"), 3600))
+        raise AssertionError("there is always a next number")
 
-    def _work(self, step: Step, name: str, task: Spec, component: Spec, inputs: Inputs) -> Callable[[], Execution]:
-        """What a thread does for one try."""
+    def _work(
+        self, step: Step, name: str, task: Spec, component: Spec, inputs: Inputs, told: dict[str, str]
+    ) -> Callable[[], Execution]:
+        """What a thread does for one try, of which the step is told in variables."""
         executor = self._executors[component["executorLabel"]]
         threads = max(1, cores() // min(self._jobs, self._ready))
 
@@ -77,7 +84,7 @@ class Steps:
             key = cache.key_of(executor["container"], component, inputs) if cached else ""
             if key and (found := cache.kept(self._run.engine, key)):
                 return Execution(name, "cached", "", *found)
-            execution = self._attempts.of_container(step, component, executor["container"], inputs, threads)
+            execution = self._attempts.of_container(step, component, executor["container"], inputs, threads, told)
             if key and execution.good:
                 cache.keep(self._run.engine, key, execution.parameters, execution.artifacts)
             return execution

@@ -14,6 +14,7 @@ CHANNEL = "pipelinechannel--"
 SELECTOR = re.compile(r'parseJson\(string_value\)\["(.+)"\]')
 STRING = 3
 TYPES = {float: 1, int: 2, str: STRING, bool: 4, list: 5, dict: 6}  # of JSON, as KFP's ParameterType
+WHOLE = "-whole"  # of a list, for what is inside of a loop over it
 PART = re.compile(r"(?P<whole>.+)-subvar-(?P<part>[^-]+)")  # of a loop's item
 
 
@@ -22,6 +23,7 @@ def mend(spec: "PipelineSpec") -> None:
     for name in ["", *spec.components]:
         for task in list(dag_of(spec, name).tasks.values()):
             _fill_in_defaults(spec, task)
+    _leave_out_absent_artifacts(spec)
     _pass_on_what_is_used(spec)
     _type_parts(spec)
     _loop_over_parts(spec)
@@ -64,6 +66,22 @@ def _placeholders(text: str) -> list[str]:
     return re.findall(r"\{\{\$\.inputs\.parameters\['(.+?)'\]\}\}", text)
 
 
+# No run can be given an artifact, so one that a pipeline takes is there only where another pipeline hands it in; the
+# server then looks for it in vain, even where a step can do without.
+
+
+def _leave_out_absent_artifacts(spec: "PipelineSpec") -> None:
+    scopes = Scopes(spec)
+    for group in scopes.groups():
+        present = set(scopes.task(group).inputs.artifacts) if group else set()
+        for task in dag_of(spec, group).tasks.values():
+            takes = spec.components[task.component_ref.name].input_definitions.artifacts
+            for name in [n for n, source in task.inputs.artifacts.items() if source.component_input_artifact]:
+                absent = task.inputs.artifacts[name].component_input_artifact not in present
+                if absent and takes[name].is_optional:
+                    del task.inputs.artifacts[name]
+
+
 # Loop items, and other values, that only a text names are not passed to the group that the text is in.
 
 
@@ -77,6 +95,14 @@ class Scopes:
             for name, task in dag_of(spec, group).tasks.items():
                 if spec.components[task.component_ref.name].HasField("dag"):
                     self.outside[task.component_ref.name] = (group, name)
+
+    def groups(self) -> list[str]:
+        """The pipeline, and all groups in it: each after the one that it is in."""
+        found = [""]
+        for group in found:
+            inside = [task.component_ref.name for task in dag_of(self.spec, group).tasks.values()]
+            found += [name for name in dict.fromkeys(inside) if name in self.outside and name not in found]
+        return found
 
     def definitions(self, group: str) -> Any:
         inside = self.spec.components[group] if group else self.spec.root
@@ -93,13 +119,15 @@ class Scopes:
             return name in definitions
         task = self.task(group)
         optional = definitions[name].is_optional or definitions[name].HasField("default_value")
+        if name == task.parameter_iterator.items.input_parameter:
+            return False  # of the loop: its iterations have the item instead
         return optional or name in task.inputs.parameters or task.parameter_iterator.item_input == name
 
 
 def _pass_on_what_is_used(spec: "PipelineSpec") -> None:
     """See that each group is given what its tasks take from outside of it. What cannot be had stays as it is."""
     scopes = Scopes(spec)
-    for group in ["", *scopes.outside]:
+    for group in scopes.groups():
         for task in dag_of(spec, group).tasks.values():
             for name in list(task.inputs.parameters):
                 source = task.inputs.parameters[name]
@@ -135,9 +163,11 @@ def _source(scopes: Scopes, group: str, name: str) -> Any:
             return found
     if not group or not (outer := _source(scopes, scopes.outside[group][0], name)):
         return None
-    scopes.task(group).inputs.parameters[name].CopyFrom(outer)
-    scopes.definitions(group)[name].parameter_type = _type(scopes, group, outer)
-    found.component_input_parameter = name
+    loops_over_it = scopes.task(group).parameter_iterator.items.input_parameter == name
+    inside = f"{name}{WHOLE}" if loops_over_it else name
+    scopes.task(group).inputs.parameters[inside].CopyFrom(outer)
+    scopes.definitions(group)[inside].parameter_type = _type(scopes, group, outer)
+    found.component_input_parameter = inside
     return found
 
 
@@ -164,7 +194,7 @@ def _take_back(spec: "PipelineSpec", task: "PipelineTaskSpec", name: str) -> Non
 def _type_parts(spec: "PipelineSpec") -> None:
     """Give the parts of items that groups are passed the types that they have: kfp takes all to be as the first is."""
     scopes = Scopes(spec)
-    for group in scopes.outside:
+    for group in scopes.groups()[1:]:
         for name, source in scopes.task(group).inputs.parameters.items():
             around = scopes.outside[group][0]
             if source.parameter_expression_selector and (found := _type_of_part(scopes, around, source)):

@@ -21,7 +21,7 @@ def refused(spec: "PipelineSpec", lines: Lines) -> list[str]:
     """Why a cluster would refuse the pipeline: a sentence for each reason, with the line and what to write instead."""
     scopes = Scopes(spec)
     found = []
-    for group in ["", *scopes.outside]:
+    for group in scopes.groups():
         tasks = dag_of(spec, group).tasks
         for name, task in tasks.items():
             for reason in _reasons(scopes, group, name, task):
@@ -32,7 +32,7 @@ def refused(spec: "PipelineSpec", lines: Lines) -> list[str]:
 def doubtful(spec: "PipelineSpec", lines: Lines) -> list[str]:
     """What a cluster would take, and make something of that is easily not meant: a sentence for each."""
     found = _mixed_up(spec, lines)
-    for group in ["", *Scopes(spec).outside]:
+    for group in Scopes(spec).groups():
         for name, task in dag_of(spec, group).tasks.items():
             found += [f"{_where(name, lines)}: {doubt}" for doubt in _doubts(spec, task)]
     return list(dict.fromkeys(found))
@@ -53,6 +53,10 @@ def _reasons(scopes: Scopes, group: str, name: str, task: "PipelineTaskSpec") ->
                 f"its input '{key.removeprefix(CHANNEL)}' takes {shown}, which does not reach it there: "
                 "hand it on through a step, or build the text in one"
             )
+    present = set(scopes.task(group).inputs.artifacts) if group else set()
+    for key, given in task.inputs.artifacts.items():
+        if given.component_input_artifact and given.component_input_artifact not in present:
+            found.append(f"its input '{key}' is an artifact that nothing gives: make it in a step, or import it")
     if task.HasField("artifact_iterator"):
         found.append("a loop over artifacts, which KFP 2.17 has not: loop over a list of values")
     hooks = {n for n, t in dag_of(scopes.spec, group).tasks.items() if t.trigger_policy.strategy == AFTER_ALL}
@@ -120,7 +124,7 @@ def _mixed_up(spec: "PipelineSpec", lines: Lines) -> list[str]:
     """Components whose containers are the same to the letter, and whose inputs are not: the server keeps one."""
     seen: dict[str, tuple[str, str]] = {}
     found = []
-    for group in ["", *Scopes(spec).outside]:
+    for group in Scopes(spec).groups():
         for name, task in dag_of(spec, group).tasks.items():
             component = spec.components[task.component_ref.name]
             if not (parts := _parts(spec, task)):

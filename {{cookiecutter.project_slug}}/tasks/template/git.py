@@ -1,63 +1,62 @@
-"""git, cruft, and what they keep of where the project comes from."""
+"""git, and what is kept of where the project comes from."""
 
 import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..files import ROOT
 from ..terminal import fail
 
-CRUFT = ("--from", "cruft==2.16.0", "--with", "cookiecutter==2.7.1", "cruft")
+STATE = ROOT / ".cruft.json"  # cruft's file, so that projects that cruft made are updated too
+KEYS = {"template": str, "commit": str, "context": dict}
 
 
-STATE = ROOT / ".cruft.json"
-
-
-def git(*arguments: str, cwd: Path = ROOT, check: bool = True) -> str:
+def git(*arguments: str, cwd: Path = ROOT, check: bool = True, variables: dict[str, str] | None = None) -> str:
     """What git prints. Raises `Exit` where it fails."""
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", **(variables or {})}
     try:
-        result = subprocess.run(["git", *arguments], cwd=cwd, capture_output=True, text=True, encoding="utf-8")
+        result = subprocess.run(
+            ["git", *arguments], cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8"
+        )
     except FileNotFoundError:
         raise fail("git is not installed: https://git-scm.com/downloads") from None
     if check and result.returncode:
-        raise fail(f"git {arguments[0]}: {(result.stderr.strip() or result.stdout.strip()).splitlines()[-1]}")
+        words = (result.stderr.strip() or result.stdout.strip() or "no reason given").splitlines()
+        raise fail(f"git {arguments[0]}: {words[-1]}")
     return result.stdout.rstrip("\n")
 
 
-def cruft(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run cruft in an environment of its own, with settings of its own: a person's Cookiecutter defaults stay out."""
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder, "config.yaml")
-        config.write_text(f"cookiecutters_dir: {json.dumps(folder)}\nreplay_dir: {json.dumps(folder)}\n", "utf-8")
-        command = [sys.executable, "-m", "uv", "tool", "run", "--quiet", *CRUFT, *arguments]
-        environment = {**os.environ, "COOKIECUTTER_CONFIG": str(config), "GIT_TERMINAL_PROMPT": "0"}
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, encoding="utf-8")
-
-
-def said(result: "subprocess.CompletedProcess[str]") -> str:
-    lines = [line.strip(" │╭╰─╮╯") for line in (result.stderr + result.stdout).splitlines()]
-    lines = [line for line in lines if line]
-    known = [line for line in lines if re.search(r"fatal:|error:|Failed|could not", line)]
-    return (known or lines or ["no reason given"])[-1][:300]
-
-
 def state() -> dict[str, Any]:
-    """Where the project comes from, as cruft keeps it. Raises `Exit` where it was never linked."""
+    """Where the project comes from: the `template`, its `commit`, and the answers in `context`.
+
+    Raises `Exit` where it was never linked, or the file is broken.
+    """
     if not STATE.is_file():
         raise fail("this project is not linked to its template: inv template.link URL")
-    found: dict[str, Any] = json.loads(STATE.read_text(encoding="utf-8"))
-    return found
+    try:
+        found = json.loads(STATE.read_text(encoding="utf-8"))
+        whole = all(isinstance(found[key], kind) for key, kind in KEYS.items())
+        whole = whole and isinstance(found["context"]["cookiecutter"], dict)
+    except (ValueError, KeyError, TypeError, OSError):
+        whole = False
+    if not whole:
+        raise fail(
+            ".cruft.json does not say where the project comes from: bring it back (git checkout -- .cruft.json), "
+            "or delete it, and: inv template.link URL"
+        )
+    return dict(found)
 
 
 def check_template(template: str) -> None:
     """Raises `Exit` where the template cannot be reached."""
     result = subprocess.run(
-        ["git", "ls-remote", "--exit-code", template, "HEAD"],
+        ["git", "ls-remote", "--exit-code", "--", template, "HEAD"],
         env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
         cwd=ROOT,
         capture_output=True,
@@ -65,7 +64,32 @@ def check_template(template: str) -> None:
     )
     if result.returncode:
         words = (result.stderr.strip() or "no reason given").splitlines()
-        raise fail(f"the template {template} cannot be reached: {words[0]}")
+        raise fail(
+            f"the template {template} cannot be reached: {words[0]}\n"
+            "where it has moved, correct 'template' in .cruft.json, and commit that"
+        )
+
+
+@contextmanager
+def cloned(template: str) -> Iterator[Path]:
+    """The template with all its versions, while it lasts. Raises `Exit` where it cannot be reached."""
+    check_template(template)
+    with tempfile.TemporaryDirectory() as folder:
+        git("clone", "--quiet", "--", template, folder)
+        yield Path(folder)
+
+
+def commit_of(clone: Path, wanted: str) -> str:
+    """The commit of a tag, a branch or a commit of the template; of its newest for an empty one.
+
+    Raises `Exit` where there is none.
+    """
+    for name in (wanted, f"origin/{wanted}") if wanted else ("HEAD",):
+        command = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        if found := re.search(r"^[0-9a-f]{40,64}$", git(*command, cwd=clone, check=False), re.MULTILINE):
+            return found[0]
+    known = ", ".join(git("tag", "--sort=-version:refname", cwd=clone).splitlines()[:5])
+    raise fail(f"the template has no version {wanted!r}; its newest: {known or 'no tags'}.")
 
 
 def version(found: dict[str, Any]) -> str:
@@ -74,10 +98,6 @@ def version(found: dict[str, Any]) -> str:
 
 def newest(found: dict[str, Any]) -> bool:
     """Whether the template has nothing newer than the project. Raises `Exit` where it cannot be reached."""
-    check_template(found["template"])
-    result = cruft("check")
-    if "out of date" in result.stdout + result.stderr:
-        return False
-    if result.returncode:
-        raise fail(f"cruft cannot tell: {said(result)}")
-    return True
+    with cloned(found["template"]) as clone:
+        mine, last = commit_of(clone, found["commit"]), commit_of(clone, "")
+        return mine == last or not git("diff", "--name-only", mine, last, cwd=clone)

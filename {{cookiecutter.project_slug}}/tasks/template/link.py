@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from ..files import ROOT
+from ..files import ROOT, write
 from ..terminal import fail, say
-from .git import STATE, check_template, cruft, git, said, state
+from .git import STATE, cloned, commit_of, git, state
+from .rendering import render
 
 PROJECT = "{" * 2 + "cookiecutter.project_slug" + "}" * 2  # the folder in the template
 
@@ -25,15 +26,12 @@ def link(url: str, to: str) -> None:
         raise fail(f"this project is linked already, to {state()['template']}.")
     if urlsplit(url).password or (urlsplit(url).username and urlsplit(url).scheme.startswith("http")):
         raise fail("the address holds credentials, which would be written to .cruft.json: give it without.")
-    check_template(url)
-    with tempfile.TemporaryDirectory() as folder:
-        git("clone", "--quiet", url, folder)
-        clone = Path(folder)
-        commit, same, whole = (git("rev-parse", f"{to}^{{commit}}", cwd=clone), 0, 0) if to else _origin(clone)
+    with cloned(url) as clone, tempfile.TemporaryDirectory() as folder:
+        commit, same, whole = (commit_of(clone, to), 0, 0) if to else _origin(clone)
         tag = git("describe", "--tags", "--always", commit, cwd=clone)
-    result = cruft("link", url, "--checkout", commit, "--no-input", "--extra-context", json.dumps(answers()))
-    if result.returncode or not STATE.is_file():
-        raise fail(f"cruft could not link the project: {said(result)}")
+        context = render(clone, commit, answers(), Path(folder, "made")) | {"_template": url}
+    kept = {"template": url, "commit": commit, "checkout": None, "context": {"cookiecutter": context}}
+    write(STATE, json.dumps(kept, indent=2) + "\n")
     say(f"linked to {url} at {tag}" + (f", from which {same} of {whole} files are unchanged" if whole else ""))
     say("commit .cruft.json; then: inv template.status")
 

@@ -1,10 +1,14 @@
-"""Bringing a newer template into the project: cruft merges it, on a branch; what it passes over is told here."""
+"""Bringing a newer template into the project: a three-way merge of two renderings by git, on a branch."""
 
+import contextlib
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,121 +16,177 @@ from invoke.exceptions import Exit
 
 from ..files import ROOT, write
 from ..terminal import fail, say
-from .git import STATE, check_template, cruft, git, said, state, version
+from .git import STATE, cloned, commit_of, git, state, version
+from .rendering import render
 
 # What is the project's own: the template's changes reach it only where the project has not changed it.
-YOURS = ("components/", "tests/", "pipeline.py", "requirements.txt")
+YOURS = ("components", "tests", "pipeline.py", "requirements.txt")
+# Who makes the two commits that are merged; neither is ever on a branch.
+SOMEBODY = {
+    **{"GIT_AUTHOR_NAME": "template", "GIT_AUTHOR_EMAIL": "template@localhost"},
+    **{"GIT_COMMITTER_NAME": "template", "GIT_COMMITTER_EMAIL": "template@localhost"},
+}
 
 
 def update(to: str) -> None:
-    """Bring a newer template (empty: its newest) into this project, on a branch of its own."""
+    """Bring a version of the template (empty: its newest) into this project, on a branch of its own."""
     before = state()
-    if git("rev-parse", "--is-inside-work-tree", check=False) != "true":
-        raise fail("this project is not in git, without which nothing can be merged: git init, and commit it.")
-    if dirty := git("status", "--porcelain").splitlines():
-        files = ", ".join(line[3:] for line in dirty[:5])
-        raise fail(f"there are uncommitted changes ({files}): commit them first, or git stash --include-untracked.")
     branch = "template-update" + (f"-{re.sub(r'[^A-Za-z0-9._-]+', '-', to).strip('-.')}" if to else "")
-    if git("branch", "--list", branch):
-        raise fail(f"the branch {branch} exists already: merge it, or git branch -D {branch}")
-    home = git("rev-parse", "--abbrev-ref", "HEAD")
+    _check_ready(branch)
     base = git("rev-parse", "HEAD")
-    check_template(before["template"])
+    home = git("symbolic-ref", "--quiet", "--short", "HEAD", check=False)
+    back = f"git switch {home}" if home else f"git switch --detach {base[:7]}"
+    with _stoppable(), cloned(before["template"]) as clone:
+        old, new = commit_of(clone, before["commit"]), commit_of(clone, to)
+        notes = _notes(clone, new, before["context"]["cookiecutter"].get("_template_version", ""))
+        if old == new:
+            say(f"the project has {'the newest' if new == commit_of(clone, '') else 'this'} template already")
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            after, change, kept = _change(clone, old, new, before, Path(folder))
     git("switch", "--quiet", "--create", branch)
     try:
-        kept = _changed_of_yours()
-        done = _merge(before, kept, base, to)
-    except (Exit, KeyboardInterrupt) as stop:
+        _merge(change)
+        write(STATE, json.dumps(after, indent=2) + "\n")
+        git("add", "--", str(STATE))
+        found = conflicts()
+    except (Exit, KeyboardInterrupt):
         git("reset", "--quiet", "--hard", base)
-        git("switch", "--quiet", home)
+        git(*back.split()[1:])
         git("branch", "--quiet", "-D", branch)
-        if isinstance(stop, KeyboardInterrupt):
-            raise Exit("stopped; the project is as it was.", code=130) from None
-        raise
-    if not done:
-        git("switch", "--quiet", home)
-        git("branch", "--quiet", "-D", branch)
-        say("the project has the newest template already")
-        return
-    undo = f"to give it up: git reset --hard {base[:7]} && git switch {home} && git branch -D {branch}"
+        with _stoppable():
+            raise
+    undo = f"to give it up: git reset --hard {base[:7]} && {back} && git branch -D {branch}"
     if kept:
         say("yours, and left as you have them:")
         for path in kept:
             say(f"  {path}")
-    if found := conflicts():
+    if found:
         lines = "".join(f"\n  {line}" for line in found)
         raise fail(
             f"the newer template and this project changed the same places, on the branch {branch}:{lines}\n"
             f"mend each, then git add and commit, inv lint, inv test; {undo}"
         )
-    git("add", "--all")
-    git("commit", "--quiet", "--no-verify", "--message", f"Template updated to {version(state())}")
+    git("commit", "--quiet", "--no-verify", "--message", f"Template updated to {version(after)}")
     say(f"updated on the branch {branch}: {git('show', '--shortstat', '--format=').strip()}")
-    _notes(before)
-    if re.search(r"requirements\.txt$", git("show", "--name-only", "--format="), re.MULTILINE):
-        say("the locks changed: renewing the environment")
-        python("uv", "pip", "install", "--quiet", "--require-hashes", "--requirement", "requirements.txt")
-    for check in ("lint", "test"):
-        if python("invoke", check):
-            raise fail(f"inv {check} does not pass with the newer template, on the branch {branch}; {undo}")
-    say(f"inv lint and inv test pass; next: git switch {home} && git merge {branch}")
+    for note in notes:
+        say(note)
+    _check_updated(branch, undo)
+    say(f"inv lint and inv test pass; next: {back} && git merge {branch}")
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Exit("stopped; the project is as it was.", code=130) from None
+
+
+def _merge(change: str) -> None:
+    """Merge a change into the work tree. Raises `Exit` where that fails but for conflicts, or overwrites a file."""
+    for path in git("diff", "--name-only", "--diff-filter=A", "-z", f"{change}^", change, "--relative").split("\0"):
+        if path and (ROOT / path).exists() and not git("ls-files", "--", path):
+            raise fail(f"{path} is in the way: the newer template has a file of this name. Move it, and try again.")
+    command = ["git", "cherry-pick", "--no-commit", "-X", "ignore-cr-at-eol", change]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+    if result.returncode and not git("diff", "--name-only", "--diff-filter=U"):
+        words = (result.stderr.strip() or "no reason given").splitlines()
+        raise fail(f"git could not merge the newer template: {words[0]}")
+
+
+def _check_ready(branch: str) -> None:
+    """Raises `Exit` where git has no place for an update."""
+    if git("rev-parse", "--is-inside-work-tree", check=False) != "true":
+        raise fail("this project is not in git, without which nothing can be merged: git init, and commit it.")
+    if dirty := git("status", "--porcelain").splitlines():
+        files = ", ".join(line[3:] for line in dirty[:5])
+        raise fail(f"there are uncommitted changes ({files}): commit them first, or git stash --include-untracked.")
+    if git("branch", "--list", branch):
+        raise fail(f"the branch {branch} exists already: merge it, or git branch -D {branch}")
+
+
+def _change(
+    clone: Path, old: str, new: str, before: dict[str, Any], folder: Path
+) -> tuple[dict[str, Any], str, list[str]]:
+    """What the template changed between two versions: what is to be kept of where the project comes from, the commit of
+    that change, which leaves out what the project has made its own, and the paths of that which are there.
+    """
+    answers = before["context"]["cookiecutter"]
+    render(clone, old, answers, folder / "old")
+    context = render(clone, new, answers, folder / "new")
+    first = _commit(folder / "old")
+    own = git("diff", "--name-only", "--no-renames", "-z", first, "HEAD", "--relative", "--", *YOURS).split("\0")
+    left = {path for path in own if path}.union(before.get("skip") or [])
+    for path in left:
+        _leave(folder / "old" / path, folder / "new" / path)
+    context["_template"] = before["template"]
+    after = {**before, "commit": new, "context": {"cookiecutter": context}}
+    return after, _commit(folder / "new", first), sorted(path for path in left if (ROOT / path).exists())
+
+
+def _leave(old: Path, new: Path) -> None:
+    """Let a file or folder of the newer rendering be what it was in the older one."""
+    if new.is_dir():
+        shutil.rmtree(new)
+    new.unlink(missing_ok=True)
+    if old.is_dir():
+        shutil.copytree(old, new)
+    elif old.exists():
+        new.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(old, new)
+
+
+def _commit(folder: Path, *parents: str) -> str:
+    """A commit of a rendering in this repository, on no branch; of a project below its top, there too."""
+    prefix = git("rev-parse", "--show-prefix")
+    index = {"GIT_INDEX_FILE": str(folder.with_suffix(".index"))}
+    where = {"GIT_DIR": git("rev-parse", "--absolute-git-dir"), "GIT_WORK_TREE": str(folder)}
+    git("-c", "core.autocrlf=false", "add", "--all", "--force", ".", cwd=folder, variables=index | where)
+    tree = git("write-tree", variables=index)
+    if prefix:
+        Path(index["GIT_INDEX_FILE"]).unlink()
+        git("read-tree", f"--prefix={prefix}", tree, variables=index)
+        tree = git("write-tree", variables=index)
+    above = [part for parent in parents for part in ("-p", parent)]
+    return git("commit-tree", tree, *above, "-m", "a rendering of the template", variables=SOMEBODY)
 
 
 def conflicts() -> list[str]:
-    """What a merge has left for a person: unmerged files, rejected hunks, and files with conflict markers."""
+    """What a merge has left for a person: unmerged files, and files with conflict markers."""
     found = []
     for line in git("status", "--porcelain", "--untracked-files=all", "-z").split("\0"):
         code, path = line[:2], line[3:]
         if "U" in code or code in ("AA", "DD"):
-            found.append(f"{path}: both changed it")
-        elif path.endswith(".rej"):
-            found.append(f"{path}: what could not be applied to {path.removesuffix('.rej')}")
+            found.append(f"{path}: {WORDS.get(code, 'both changed it')}")
         elif path and (ROOT / path).is_file() and b"\n<<<<<<< " in b"\n" + (ROOT / path).read_bytes():
             found.append(f"{path}: has conflict markers")
     return sorted(found)
 
 
-def python(*arguments: str) -> int:
-    return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT).returncode
+WORDS = {"DU": "you deleted it, and the template changed it", "UD": "the template deleted it, and you changed it"}
 
 
-def _changed_of_yours() -> list[str]:
-    """The project's own files that differ from what the template once made."""
-    result = cruft("diff")
-    if result.returncode and not result.stdout:
-        raise fail(f"cruft cannot compare the project with its template: {said(result)}")
-    paths = re.findall(r"^diff --git \S+?/(.+?) \S+?/.+$", result.stdout, re.MULTILINE)
-    return sorted({path for path in paths if path.startswith(YOURS) and (ROOT / path).exists()})
+def _check_updated(branch: str, undo: str) -> None:
+    """Bring the environment to the new locks. Raises `Exit` where lint or tests do not pass."""
+    if re.search(r"requirements\.txt$", git("show", "--name-only", "--format="), re.MULTILINE):
+        say("the locks changed: renewing the environment")
+        _python("uv", "pip", "install", "--quiet", "--require-hashes", "--requirement", "requirements.txt")
+    for check in ("lint", "test"):
+        if _python("invoke", check):
+            raise fail(f"inv {check} does not pass with the newer template, on the branch {branch}; {undo}")
 
 
-def _merge(before: dict[str, Any], kept: list[str], base: str, to: str) -> bool:
-    """Let cruft merge all but `kept`; whether there was anything to merge."""
-    if kept:  # cruft reads what to leave alone from a file, and wants a clean tree
-        write(STATE, json.dumps({**before, "skip": [*before.get("skip", []), *kept]}, indent=2) + "\n")
-        git("commit", "--quiet", "--no-verify", "--all", "--message", "what cruft leaves alone")
-    result = cruft("update", "--skip-apply-ask", *(["--checkout", to] if to else []))
-    if result.returncode:
-        raise fail(f"cruft could not update the project: {said(result)}")
-    if kept:
-        git("reset", "--quiet", "--soft", base)
-    after = state()
-    if after["commit"] == before["commit"]:
-        git("reset", "--quiet", "--hard", base)
-        return False
-    if kept:
-        after.pop("skip")
-        write(STATE, json.dumps(after | ({"skip": before["skip"]} if "skip" in before else {}), indent=2) + "\n")
-    return True
+def _python(*arguments: str) -> int:
+    return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=dict(os.environ)).returncode
 
 
-def _notes(before: dict[str, Any]) -> None:
-    """Print the upgrade notes of the releases since the project's, from the template's changelog."""
-    with tempfile.TemporaryDirectory() as folder:
-        git("clone", "--quiet", before["template"], folder)
-        text = git("show", f"{state()['commit']}:CHANGELOG.md", cwd=Path(folder), check=False)
-    last = before["context"]["cookiecutter"].get("_template_version", "")
-    for release in re.split(r"(?m)^## ", text)[1:]:
+def _notes(clone: Path, new: str, last: str) -> list[str]:
+    """The upgrade notes of the releases since the project's, from the template's changelog."""
+    found = []
+    for release in re.split(r"(?m)^## ", git("show", f"{new}:CHANGELOG.md", cwd=clone, check=False))[1:]:
         if release.startswith(f"[{last}]"):
             break
         if notes := re.search(r"### Upgrade notes\n(.*?)(?=\n### |\Z)", release, re.DOTALL):
-            say(f"upgrade notes of {release.splitlines()[0]}:\n{notes[1].strip()}")
+            found.append(f"upgrade notes of {release.splitlines()[0]}:\n{notes[1].strip()}")
+    return found

@@ -20,6 +20,7 @@ SCORES = {  # metric: scikit-learn's scorer; a "neg_" one is turned round again
 }
 NAMES = {"model": "boosted trees", "guess": "a guess: the most common class, or the mean", "linear": "a linear model"}
 MANY = 100_000  # rows, of which more folds would tell nothing new
+LITTLE = 0.005  # of the first metric, accuracy or R2: a difference that is none
 FEW = 20_000  # rows of a fold that the baselines learn from, at most: more change a linear model little
 
 
@@ -58,7 +59,7 @@ class Judgement:
         first = next(iter(self.values["model"]))
         means = {who: float(np.mean(values[first])) for who, values in self.values.items()}
         best = max(means, key=lambda who: means[who])
-        if means[best] <= means["model"]:
+        if means[best] < means["model"] + LITTLE:
             return ""
         found = f"{first} {means[best]:.3g}, against {means['model']:.3g} of the model"
         return f"By cross-validation, {NAMES[best]} does better here: {found}."
