@@ -60,8 +60,8 @@ def copy_utf8(
         reading = decided_reading(reading, dialect, decisions, whole)
         try:
             rows = write(connection, files, dialect, reading, decisions, target)
-        except duckdb.InvalidInputException as problem:
-            if whole or MISFIT not in str(problem):
+        except (duckdb.InvalidInputException, duckdb.ConversionException) as problem:
+            if whole or not (isinstance(problem, duckdb.ConversionException) or MISFIT in str(problem)):
                 raise
             return copy_utf8(connection, files, target, reading, thorough=True)
     except duckdb.Error as problem:
@@ -136,7 +136,9 @@ def write(
             continue
         c = f"c{number}"
         value = sql_of(one.kind, c)
-        if one.kind == "empty":
+        if one.kind == "number" and one.strict and "nan" in reading.missing_words:
+            value = f"CAST({c} AS DOUBLE)"  # an error where it is none, and much faster than to look
+        elif one.kind == "empty":
             value = f"CASE WHEN {c} IS NOT NULL THEN error({quoted(MISFIT)}) END"
         elif one.strict and one.kind != "text":
             value = f"CASE WHEN {c} IS NOT NULL THEN coalesce({value}, error({quoted(MISFIT)})) END"
