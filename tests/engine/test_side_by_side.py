@@ -46,6 +46,12 @@ def test_as_many_steps_run_at_a_time_as_are_allowed(flow: Project, jobs: int) ->
     assert {each["waits"] for each in said} == {"PASSIVE"}
 
 
+@pytest.mark.parametrize("jobs", ["x", "0", "1.5"])
+def test_what_is_no_number_of_steps_is_refused(flow: Project, jobs: str) -> None:
+    said = flow.inv("run", "--jobs", jobs, code=1).stderr
+    assert f"--jobs takes how many steps may run at a time, from 1 on, not '{jobs}'" in said
+
+
 def _json(line: str) -> dict[str, Any]:
     try:
         found = json.loads(line)

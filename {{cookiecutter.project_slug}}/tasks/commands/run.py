@@ -44,10 +44,12 @@ def run(
     experiment: str = "",
     name: str = "",
     detach: bool = False,
-    jobs: int = 0,
+    jobs: str = "",
 ) -> None:
     """Run the pipeline."""
     check_engine(on)
+    if jobs and not (jobs.isdecimal() and int(jobs)):
+        raise fail(f"--jobs takes how many steps may run at a time, from 1 on, not '{jobs}'.")
     if on != "cluster" and (experiment or name or detach):
         raise fail("--experiment, --name and --detach are for runs on a cluster: inv run --on cluster")
     config = load_settings(c)
@@ -57,7 +59,7 @@ def run(
         _sources_anywhere(parameters)
     fingerprints(parameters, param)
     if on != "cluster":
-        local = _local_run(on, parameters, spec, platform, config, jobs)
+        local = _local_run(on, parameters, spec, platform, config, int(jobs or config.jobs))
         local.pipeline(cache)
         _report(local.run, config)
         return
@@ -149,7 +151,7 @@ def _local_run(
         defaults={name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")},
     )
     say(f"run {run.id} on {engine}")
-    return LocalRun(run, spec, platform, secret_variables(config), jobs or config.jobs)
+    return LocalRun(run, spec, platform, secret_variables(config), jobs)
 
 
 def _command_line() -> str:
