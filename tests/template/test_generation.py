@@ -94,7 +94,8 @@ def test_nothing_of_cookiecutter_is_left(default_project: Path) -> None:
 
 
 def test_a_default_project_is_small(default_project: Path) -> None:
-    assert len([name for name in files(default_project) if not name.startswith("tasks/")]) <= 50
+    theirs = [name for name in files(default_project) if not name.startswith("tasks/")]
+    assert len(theirs) <= 75, "what a data team owns: every module of theirs has to earn its place"
 
 
 def test_the_same_answers_give_the_same_bytes(bake: Bake) -> None:
