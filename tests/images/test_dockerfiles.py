@@ -39,6 +39,7 @@ def test_what_the_steps_install_is_what_they_or_the_shared_code_import() -> None
         "scikit-learn": "sklearn",
         "pyyaml": "pandera.io",
         "aiohttp": "fsspec",
+        "python-calamine": "python_calamine",
     }  # yaml and http are read by those
     shared = "".join(path.read_text("utf-8") for path in PROJECT.glob("components/shared/*.py"))
     learning = (PROJECT / "components/shared/learning.in").read_text("utf-8")
