@@ -135,7 +135,9 @@ def test_files_are_those_of_a_caller_who_is_not_root(project: DockerProject) -> 
         for path in [root, *root.rglob("*")]:
             os.chown(path, 12345, 12345)
         as_user = ["setpriv", "--reuid=12345", "--regid=12345", f"--groups={socket_group}"]
-        command = [*as_user, sys.executable, "-m", "invoke", "run", "--on", "docker"]
+        # Python itself may lie in a folder that only root may read, and the keeper is started from there.
+        reads = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        command = [*as_user, *reads, sys.executable, "-m", "invoke", "run", "--on", "docker"]
         result = subprocess.run(
             command, cwd=root, capture_output=True, text=True, env={**os.environ, "HOME": str(root), "USER": "12345"}
         )
