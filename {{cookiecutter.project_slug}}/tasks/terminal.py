@@ -4,12 +4,13 @@ On a terminal a list changes in place; elsewhere there is a line for each thing 
 """
 
 import contextlib
+import difflib
 import functools
 import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,27 @@ if TYPE_CHECKING:
 def fail(message: str) -> Exit:
     """The exception that ends a command with exit code 1 and this sentence, without a traceback."""
     return Exit(f"error: {message}", code=1)
+
+
+def message_of(error: Exit) -> str:
+    """The sentence of such an exception, for a message that goes on."""
+    return str(error.message).removeprefix("error: ")
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """The nearest right name, as a question; empty where none is near."""
+    found = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean '{found[0]}'?" if found else ""
+
+
+def last_line(words: str) -> str:
+    """The last line of a program's words that says anything; empty where none does."""
+    return next((line.strip() for line in reversed(words.splitlines()) if line.strip()), "")
+
+
+def cut(text: str, most: int) -> str:
+    """Text of at most `most` characters; the last is an ellipsis where there were more."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 above: Callable[[str], None] | None = None  # while a list changes on the terminal: what prints above it

@@ -12,6 +12,7 @@ from invoke.exceptions import Exit
 
 from ..images import engine
 from ..project.settings import Settings
+from ..terminal import message_of
 from . import kind
 from .tools import kubectl, run
 
@@ -49,7 +50,7 @@ def impossible(config: Settings) -> list[str]:
     try:
         engine.connect()
     except Exit as error:
-        found.append(str(error.message).removeprefix("error: "))
+        found.append(message_of(error))
     for tool, hint in hints.items():
         if not shutil.which(tool):
             found.append(f"{tool} is not installed: {hint}")

@@ -9,7 +9,7 @@ import webbrowser
 from collections.abc import Callable
 
 from ..project.settings import Settings
-from ..terminal import fail
+from ..terminal import fail, last_line
 from .checks import taken
 from .install import NAMESPACE
 from .tools import run
@@ -56,10 +56,10 @@ def proxy(config: Settings, say: Say, kube_context: str, port: int) -> None:
                         said = True
                         say(f"http://localhost:{port}  (INVOKE_KFP_HOST=http://localhost:{port} inv deploy)")
                 time.sleep(1)
-            words = (process.stderr.read() if process.stderr else "").strip().splitlines()
+            words = last_line(process.stderr.read() if process.stderr else "")
             failures = failures + 1 if time.monotonic() - started < 5 else 0
             if not said and failures >= 3:
-                raise fail(f"kubectl cannot forward the port: {words[-1] if words else 'no reason given'}")
+                raise fail(f"kubectl cannot forward the port: {words or 'no reason given'}")
             if said:
                 say("the connection was cut; connecting again")
             time.sleep(min(2**failures, 30))

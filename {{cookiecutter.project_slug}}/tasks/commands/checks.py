@@ -6,7 +6,7 @@ from invoke.tasks import task
 
 from ..project.compiling import compile_pipeline
 from ..project.settings import load_settings
-from ..terminal import fail, say
+from ..terminal import fail, message_of, say
 from .run import check_engine
 
 
@@ -35,7 +35,7 @@ def lint(c: Context) -> None:
     try:
         compile_pipeline(load_settings(c))
     except Exit as error:
-        say(str(error.message).removeprefix("error: "))
+        say(message_of(error))
         problems.append("the pipeline cannot be compiled, or a cluster would refuse it")
     if problems:
         raise fail("; ".join(problems))

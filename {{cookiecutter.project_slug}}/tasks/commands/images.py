@@ -7,7 +7,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from ..project.settings import load_settings
-from ..terminal import fail, say
+from ..terminal import fail, message_of, say
 
 
 @task(
@@ -54,7 +54,7 @@ def disk(c: Context) -> None:
         rows, client = usage(config), connect()
     except Exit as error:
         rows = []
-        print(f"images are left out: {str(error.message).removeprefix('error: ')}", file=sys.stderr)
+        print(f"images are left out: {message_of(error)}", file=sys.stderr)
     for kind, count, size, what in [*rows, runs_usage()]:
         say(f"  {kind:<12}{count:>5}{bytes_text(size):>9}   {what}")
     free, whole = disk_space(client)
@@ -82,7 +82,7 @@ def prune(c: Context, runs: str = "", all: bool = False, yes: bool = False) -> N
     except Exit as error:
         if not runs:
             raise
-        print(f"images are left out: {str(error.message).removeprefix('error: ')}", file=sys.stderr)
+        print(f"images are left out: {message_of(error)}", file=sys.stderr)
     if not found:
         say("nothing to free")
         return

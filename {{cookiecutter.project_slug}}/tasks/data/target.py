@@ -1,8 +1,6 @@
 """What predicting a column is: telling classes apart, or a quantity, and why."""
 
-from difflib import get_close_matches
-
-from ..terminal import fail
+from ..terminal import fail, near
 from .understanding import Column
 
 
@@ -10,10 +8,8 @@ def known(name: str, names: list[str]) -> None:
     """Raise `Exit` if a column is not one of those that there are."""
     if name in names:
         return
-    near = get_close_matches(name, names, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
     listed = ", ".join(names[:30]) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
-    raise fail(f"the table has no column '{name}'.{hint} Its columns: {listed}.")
+    raise fail(f"the table has no column '{name}'.{near(name, names)} Its columns: {listed}.")
 
 
 def problem_of(target: Column, told: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from ..files import ROOT
 from ..images.engine import LABEL, bytes_text, connect
 from ..project.components import component_of
 from ..runs.record import Run, tail
+from ..terminal import message_of
 from .executor_io import StepFailed
 from .host import why
 from .jobs import Job, Stopped, too_late
@@ -80,7 +81,7 @@ class Containers:
                 raise Stopped from None
             raise StepFailed(f"the Docker engine stopped answering: {error}") from None
         except Exit as error:
-            raise StepFailed(str(error.message).removeprefix("error: ")) from None
+            raise StepFailed(message_of(error)) from None
         finally:
             if started is not None:
                 with contextlib.suppress(docker.errors.DockerException, requests.RequestException):

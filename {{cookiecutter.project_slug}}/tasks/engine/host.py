@@ -13,7 +13,7 @@ from typing import Any
 from ..files import ROOT
 from ..project.components import COMPONENTS, component_of
 from ..runs.record import tail
-from ..terminal import printable
+from ..terminal import last_line, printable
 from .executor_io import StepFailed
 from .jobs import Job, Stopped, too_late
 from .keeper import COOKIE, kill_all
@@ -141,6 +141,5 @@ def why(code: int, words: str) -> str:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         memory = "; it may have run out of memory" if name == "SIGKILL" else ""
         return f"was killed by {name}{memory}"
-    last = next((line.strip() for line in reversed(words.splitlines()) if line.strip()), "")
-    said = printable(last).strip().removeprefix("error: ")
+    said = printable(last_line(words)).strip().removeprefix("error: ")
     return said[:500] if said else f"ended with exit code {code} and no message"

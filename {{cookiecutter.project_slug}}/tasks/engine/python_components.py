@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..runs.record import RUNS
+from ..terminal import last_line
 from .executor_io import StepFailed
 
 ENVIRONMENTS = RUNS / ".cache" / "environments"
@@ -132,5 +133,5 @@ def _uv(arguments: list[str], log: Path) -> None:
         )
         stream.write(result.stderr.encode())
     if result.returncode:
-        said = next((line.strip() for line in reversed(result.stderr.splitlines()) if line.strip()), "no reason given")
+        said = last_line(result.stderr) or "no reason given"
         raise StepFailed(f"its packages cannot be installed: {said}")

@@ -9,6 +9,8 @@ import re
 from decimal import Decimal
 from typing import Any
 
+from ..terminal import cut
+
 Value = Any
 
 ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -122,7 +124,7 @@ def parsed(text: str, kind: str) -> Value:
         value = value_of(json.loads(text))
         if isinstance(value, TYPES[kind]):
             return value
-    raise ValueError(f"it takes {WORDS.get(kind, kind)}, and got {shortened(text)!r}")
+    raise ValueError(f"it takes {WORDS.get(kind, kind)}, and got {cut(text, 80)!r}")
 
 
 def converted(value: Value, kind: str) -> Value:
@@ -133,7 +135,7 @@ def converted(value: Value, kind: str) -> Value:
     if kind == "STRING":
         return text_of(value)
     if not isinstance(value, TYPES.get(kind, object)):
-        raise ValueError(f"it takes {WORDS.get(kind, kind)}, and got {shortened(json_text(value))}")
+        raise ValueError(f"it takes {WORDS.get(kind, kind)}, and got {cut(json_text(value), 80)}")
     return value
 
 
@@ -153,7 +155,3 @@ def read_back(metadata: dict[str, Value]) -> dict[str, Value]:
         else:
             found[name] = value
     return found
-
-
-def shortened(text: str, most: int = 80) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 
 from ..files import ROOT
-from ..terminal import fail
+from ..terminal import fail, message_of
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -97,7 +97,7 @@ def problems() -> tuple[list[str], list[str]]:
     try:
         client = connect()
     except Exit as error:
-        return [str(error.message).removeprefix("error: ")], []
+        return [message_of(error)], []
     found, slow = [], []
     version = client.version()["Version"]
     if int(version.split(".")[0]) < 23:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..files import ROOT, write
 from ..runs.record import Run, Step
+from ..terminal import last_line
 from .connect import Api, fetched
 
 # The kinds of artifacts that are fetched, and the bytes that are taken of each at most.
@@ -50,7 +51,7 @@ def own_words(log: str) -> str:
 
 def last_words(log: str) -> str:
     """The last line that a step printed."""
-    return next((line.strip() for line in reversed(own_words(log).splitlines()) if line.strip()), "")[:500]
+    return last_line(own_words(log))[:500]
 
 
 def drivers_words(log: str) -> str:

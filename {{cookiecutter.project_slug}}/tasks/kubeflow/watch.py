@@ -11,7 +11,7 @@ from ..project.settings import Settings
 from ..report.pages import write_report
 from ..runs.listing import rows
 from ..runs.record import Run
-from ..terminal import fail, live, plain
+from ..terminal import fail, live, message_of, plain
 from .connect import Api
 from .outcome import conclude
 from .pods import Kubectl
@@ -61,7 +61,7 @@ def _followed(api: Api, run: Run, kubectl: Kubectl | None, say: Say, back: str) 
         except Exit as error:
             if silent_since is None:
                 silent_since = time.monotonic()
-                say(f"  {str(error.message).removeprefix('error: ')} Trying again.")
+                say(f"  {message_of(error)} Trying again.")
             elif time.monotonic() - silent_since > PATIENCE:
                 raise fail(f"the cluster does not answer any more. The run goes on; {back}") from None
             time.sleep(min(POLL * 3, 30))

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from ..terminal import last_line
 from .compiling import import_kfp, sentence
 from .components import COMPONENTS, component_names
 
@@ -122,7 +123,6 @@ def _options_of_program(command: list[str], src: Path) -> dict[str, tuple[bool, 
         env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     if result.returncode:
-        last = (result.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ValueError(f"its program '{module}' cannot be imported: {last}")
+        raise ValueError(f"its program '{module}' cannot be imported: {last_line(result.stderr) or 'no message'}")
     found: dict[str, list[Any]] = json.loads(result.stdout)
     return {option: (bool(required), str(default)) for option, (required, default) in found.items()}

@@ -1,13 +1,12 @@
 """The parameters of a run: the pipeline's, those of `invoke.yaml`, and those that were given."""
 
 import contextlib
-import difflib
 import json
 import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..terminal import fail
+from ..terminal import fail, near
 from .components import component_path
 
 if TYPE_CHECKING:
@@ -57,9 +56,7 @@ def typed(name: str, value: Any, known: dict[str, int], where: str = "-p") -> An
     """
     listing = ", ".join(f"{key} ({_TYPES[known[key]][0]})" for key in sorted(known))
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise fail(f"{where}: the pipeline has no parameter '{name}'.{hint} It takes: {listing}.")
+        raise fail(f"{where}: the pipeline has no parameter '{name}'.{near(name, known)} It takes: {listing}.")
     kind, parse, allowed = _TYPES[known[name]]
     with contextlib.suppress(ValueError, OverflowError):
         if isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed):

@@ -4,7 +4,6 @@ Loaded only when settings are read, because pydantic takes its time. A field's t
 description what it is for.
 """
 
-import difflib
 import json
 from typing import Annotated, Any, Literal
 
@@ -12,6 +11,8 @@ from invoke.config import Config
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.json_schema import WithJsonSchema
 from pydantic_core import ErrorDetails
+
+from ..terminal import near
 
 INVOKES_OWN = tuple(Config.global_defaults())  # run, sudo, tasks and others, which a file may hold too
 SCHEDULE = "it takes cron or every, and parameters and enabled"
@@ -133,12 +134,6 @@ def _said(error: ErrorDetails, model: type[Section], name: str, owner: str, whol
         return f"{whole} takes {known[name].title}, not {error['input']!r}."
     those = SCHEDULE if model is Schedule else f"there are: {', '.join(known)}"
     return f"{owner}{' has' if owner else 'there is'} no setting '{name}'; {those}.{near(name, known)}"
-
-
-def near(name: str, known: Any) -> str:
-    """The nearest right name, as a question."""
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean '{found[0]}'?" if found else ""
 
 
 def schema() -> str:

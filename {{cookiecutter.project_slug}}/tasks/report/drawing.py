@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from ..runs.loops import groups_of, task_of
 from ..runs.record import Run, Step, state
+from ..terminal import cut
 from .layout import HEAD, LETTER, Box, layout
-from .text import cut
 
 WORST = ("failed", "stopped", "running")
 

@@ -9,10 +9,11 @@ from markupsafe import Markup, escape
 
 from ..files import ROOT
 from ..runs.record import RUNS, Run
+from ..terminal import cut
 from .links import Link, bytes_of, link
 from .room import LINKS, LISTED, Room
 from .templates import rendered
-from .text import cut, size
+from .text import size
 
 REPORTS = {"system.HTML": "html", "system.Markdown": "md"}
 

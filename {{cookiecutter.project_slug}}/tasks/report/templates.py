@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from ..files import ROOT
+from ..terminal import cut
 from .drawing import curve, tip
 from .room import fitting
-from .text import cut, shown
+from .text import shown
 
 if TYPE_CHECKING:
     from jinja2 import Environment

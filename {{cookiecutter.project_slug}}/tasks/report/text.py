@@ -4,6 +4,8 @@ import re
 
 from markupsafe import Markup, escape
 
+from ..terminal import cut
+
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")  # and what else a terminal would obey
 
@@ -18,11 +20,6 @@ def shown(value: object, most: int = 1000) -> Markup:
     text = COLOURS.sub("", str(value)).replace("\r\n", "\n")
     text = UNSEEN.sub(lambda found: f"\\x{ord(found[0]):02x}", cut(text, most))
     return escape(text.encode("utf-8", "backslashreplace").decode("utf-8"))
-
-
-def cut(text: str, most: int) -> str:
-    """Text of at most `most` characters; the last is an ellipsis where there were more."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def size(text: str) -> int:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from ..terminal import cut
 from .metrics import Line, best, metrics, number
 from .record import Run, Step, is_artifact
 
@@ -102,4 +103,4 @@ def _items(step: Step) -> dict[str, Any]:
 def _short(value: Any) -> str:
     text = str(value)
     text = text.removesuffix(".0") if isinstance(value, float) else text  # KFP makes floats of a loop's numbers
-    return text if len(text) <= 40 else f"{text[:39]}…"
+    return cut(text, 40)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import ROOT
-from ..terminal import fail
+from ..terminal import fail, last_line
 from .git import git
 
 COOKIECUTTER = ("uv", "tool", "run", "--quiet", "cookiecutter==2.7.1")
@@ -37,8 +37,7 @@ def render(clone: Path, commit: str, answers: dict[str, Any], output: Path) -> d
         )
         made = list(Path(folder, "made").glob("*"))
         if result.returncode or len(made) != 1:
-            words = [line for line in (result.stderr + result.stdout).splitlines() if line.strip()]
-            reason = words[-1] if words else "no reason given"
+            reason = last_line(result.stderr + result.stdout) or "no reason given"
             raise fail(f"the template's version {commit[:7]} cannot be made with this project's answers: {reason}")
         shutil.move(made[0], output)
         replay = json.loads(Path(folder, f"{clone.name}.json").read_text(encoding="utf-8"))

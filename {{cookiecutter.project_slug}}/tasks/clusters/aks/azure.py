@@ -8,7 +8,7 @@ from typing import Any
 from invoke.exceptions import Exit
 
 from ...files import ROOT
-from ...terminal import fail
+from ...terminal import fail, message_of
 from .plan import Plan, Step
 
 
@@ -94,5 +94,5 @@ def problems() -> list[str]:
         try:
             az(["az", "account", "show"])
         except Exit as error:
-            found.append(str(error.message).removeprefix("error: "))
+            found.append(message_of(error))
     return found
