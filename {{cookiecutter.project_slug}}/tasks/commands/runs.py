@@ -11,7 +11,7 @@ from ..project.settings import load_settings
 from ..runs.listing import compared_text, details
 from ..runs.listing import listing as table_of_runs
 from ..runs.metrics import sorted_by
-from ..runs.record import Run, find, newest_first, state, step_of, summary, unreadable
+from ..runs.record import Run, all_runs, find, newest_first, state, step_of, summary
 from ..terminal import fail, say
 from .run import check_engine, finish
 
@@ -30,7 +30,8 @@ def listing(c: Context, json: bool = False, on: str = "", sort: str = "") -> Non
     if on:
         check_engine(on)
     _refresh(c, on == "cluster")
-    found = [run for run in newest_first() if on in ("", run.engine)]
+    runs, unreadable = all_runs()
+    found = [run for run in runs if on in ("", run.engine)]
     if sort:
         found = sorted_by(found, sort)
     if json:
@@ -41,7 +42,7 @@ def listing(c: Context, json: bool = False, on: str = "", sort: str = "") -> Non
         say(table_of_runs(found, sort))
     else:
         say("no runs yet; start one with: inv run")
-    for name, why in unreadable().items():
+    for name, why in unreadable.items():
         print(f"{name} cannot be read: {why}", file=sys.stderr)
 
 

@@ -155,9 +155,7 @@ class LocalRun:
         """The end of the record: how the run ended, and why. An exit handler that fails does not fail a run."""
         run = self.run
         failed = [f"{step.name}: {step.reason}" for step in run.steps if step.status == "failed"]
-        for step in run.steps:
-            if step.status in ("waiting", "running"):
-                step.status = "skipped" if step.status == "waiting" else "stopped"
+        run.end_steps()
         if self._asked_to_stop:
             run.status, run.reason = "stopped", "stopped before it was done"
         elif good:

@@ -1,6 +1,7 @@
 """How a cluster run ended: the reasons for a failure, its metrics, and what its steps printed and reported."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..files import write
 from ..runs.metrics import metrics
@@ -69,7 +70,7 @@ class _End:
         if path.exists() and path.stat().st_size:
             return
         log, problem = "", ""
-        if (task := self._task(step)) and task.executor and task.executor.pod:
+        if (task := self._tasks.get(step.name)) and task.executor and task.executor.pod:
             try:
                 log = self._printed(task, task.executor)
             except OSError as error:
@@ -84,7 +85,7 @@ class _End:
 
     def give_reason(self, step: Step) -> None:
         """What a failed step said last, or its driver."""
-        task = self._task(step)
+        task = self._tasks.get(step.name)
         if task and task.driver and task.driver.phase in FAILED:
             words = self._drivers_words(task.driver) or task.driver.message or "no reason given"
             step.reason = f"its driver failed, before the step itself: {words}"
@@ -103,13 +104,18 @@ class _End:
         said = self.workflow.message if self.workflow else ""
         return said or f"before its first step, and KFP does not say why; see {self.run.remote['url']}"
 
-    def _task(self, step: Step) -> Task | None:
-        listed = self.workflow.tasks if self.workflow else []
-        return next((task for task in listed if step_name(task.scope, task.name) == step.name), None)
+    @cached_property
+    def _tasks(self) -> dict[str, Task]:
+        """The tasks of the workflow by the names of their steps."""
+        return {step_name(task.scope, task.name): task for task in self.workflow.tasks} if self.workflow else {}
+
+    @cached_property
+    def _reader(self) -> Reader | None:
+        return Reader(self.workflow) if self.workflow else None
 
     def _printed(self, task: Task, executor: Node) -> str:
         """What a step's last try printed: from the launcher's artifact, or else from Argo's archive."""
-        uri = Reader(self.workflow).values(task).logs if self.workflow else ""
+        uri = self._reader.values(task).logs if self._reader else ""
         if uri:
             try:
                 return artifact(self.api, f"{uri}-{executor.attempt}", LOG).decode("utf-8", errors="replace")

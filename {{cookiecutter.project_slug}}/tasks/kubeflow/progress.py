@@ -55,9 +55,7 @@ def update(run: Run, found: Any, workflow: Workflow | None, say: Say | None = No
     if moment := _real(found.finished_at):
         run.seconds = round((moment - found.created_at).total_seconds(), 1)
     if run.status in OVER:
-        for step in run.steps:
-            if step.status in ("waiting", "pending", "running"):
-                step.status = "skipped" if step.status != "running" else "stopped"
+        run.end_steps()
     run.metrics = metrics(run.steps)
     for step in run.steps if say else ():
         after = state(step)
@@ -81,6 +79,7 @@ def _real(moment: datetime | None) -> datetime | None:
 def _steps_of_workflow(run: Run, workflow: Workflow, details: list[Any]) -> None:
     """The steps that the workflow has, in the pipeline's order, and those of the pipeline that it does not have yet."""
     reader = Reader(workflow)
+    earlier = newest_first() if run.status in OVER and any(task.cached for task in workflow.tasks) else []
     times = {each.execution_id: each for each in details if each.execution_id}
     known = {step.name: step for step in run.steps}
     found: list[Step] = []
@@ -94,7 +93,7 @@ def _steps_of_workflow(run: Run, workflow: Workflow, details: list[Any]) -> None
             run.images.setdefault(own, values.image)
         _status(step, task)
         _times(step, task, times.get(values.execution))
-        _outputs(run, step, task, values, {each.name: each for each in found})
+        _outputs(run, step, task, values, {each.name: each for each in found}, earlier)
         found.append(step)
     there = {_key(step) for step in found}
     waiting = [step for step in run.steps if _key(step) not in there]
@@ -196,8 +195,11 @@ def _moment(text: Any) -> datetime | None:
         return None
 
 
-def _outputs(run: Run, step: Step, task: Task, values: Values, before: dict[str, Step]) -> None:
-    """What a step gave, once it has; what was fetched of it stays. A cached step's is in the run that it comes from."""
+def _outputs(run: Run, step: Step, task: Task, values: Values, before: dict[str, Step], earlier: list[Run]) -> None:
+    """What a step gave, once it has; what was fetched of it stays.
+
+    A cached step's is in the one of the `earlier` runs that it comes from, which are known once its run is over.
+    """
     for name, (producer, key) in values.sources.items():
         giver = before.get(step_name(task.scope, producer))
         if name not in step.inputs and giver and key in giver.outputs:
@@ -206,7 +208,7 @@ def _outputs(run: Run, step: Step, task: Task, values: Values, before: dict[str,
         step.outputs = {}
         return
     outputs = values.outputs
-    if step.cached and run.status in OVER and (origin := _origin(run, step, values.image)):
+    if step.cached and (origin := _origin(earlier, run, step, values.image)):
         outputs = origin.outputs | outputs
     for name, output in outputs.items():
         kept = step.outputs.get(name)
@@ -217,10 +219,10 @@ def _outputs(run: Run, step: Step, task: Task, values: Values, before: dict[str,
             step.outputs[name] = output
 
 
-def _origin(run: Run, step: Step, image: str) -> Step | None:
+def _origin(earlier: list[Run], run: Run, step: Step, image: str) -> Step | None:
     """The step of an earlier run on the same server that did the same, in whose place this one was served."""
     task = _plain(step)
-    for other in newest_first():
+    for other in earlier:
         if (
             other.id == run.id
             or other.remote.get("host") != run.remote.get("host")

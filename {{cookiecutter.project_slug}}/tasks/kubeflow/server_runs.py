@@ -74,9 +74,7 @@ def _take_over(api: Api, run: Run, found: Any, config: Settings) -> None:
     """Take over what the server says of a run; where it is over, with its metrics and the reason for a failure."""
     if found is None:
         run.status, run.reason = "stopped", GONE
-        for step in run.steps:
-            if step.status in ("waiting", "pending", "running"):
-                step.status = "stopped" if step.status == "running" else "skipped"
+        run.end_steps()
     else:
         kubectl = Kubectl.of(config, run)
         workflow = get_workflow(api, run, kubectl)

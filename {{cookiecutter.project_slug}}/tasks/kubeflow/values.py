@@ -145,9 +145,9 @@ class Reader:
 
     def _item_given(self, scope: Scope, name: str) -> Any:
         """The item of an iteration, from a task in it that takes it: what another task gave is told nowhere else."""
-        for (inner, called), (_, _, given) in self._given.items():
-            if inner == scope and given:
-                task = next(each for each in self._workflow.tasks if (each.scope, each.name) == (inner, called))
+        for task in self._workflow.tasks:
+            given = self._given[task.scope, task.name][2] if task.scope == scope else {}
+            if given:
                 for own, source in _of_task(task).get("inputs", {}).get("parameters", {}).items():
                     if source.get("componentInputParameter") == name:
                         return given.get("inputs", {}).get("parameterValues", {}).get(own, _UNKNOWN)

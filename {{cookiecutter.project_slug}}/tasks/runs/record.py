@@ -76,6 +76,12 @@ class Run:
     def log(self, step: str) -> Path:
         return self.folder / "logs" / f"{step.replace('/', '.')}.log"
 
+    def end_steps(self) -> None:
+        """The run is over: steps that ran are stopped, and those that waited are skipped."""
+        for step in self.steps:
+            if step.status in ("running", "waiting", "pending"):
+                step.status = "stopped" if step.status == "running" else "skipped"
+
     def save(self) -> None:
         """Write `run.json` whole or not at all: at once, or within a moment where it has just been written.
 
@@ -162,9 +168,7 @@ def read(folder: Path) -> Run:
         raise Unreadable(f"its run.json lacks {error}") from None
     if run.status == "running" and run.pid and not _goes_on(run.pid, run.started):
         run.status, run.reason = "stopped", "its process ended without finishing the run"
-        for step in run.steps:
-            if step.status in ("running", "waiting"):
-                step.status = "stopped" if step.status == "running" else "skipped"
+        run.end_steps()
     return run
 
 
@@ -191,28 +195,27 @@ def folders() -> list[Path]:
     return [path for path in RUNS.glob("[!.]*") if path.is_dir()]
 
 
-def newest_first() -> list[Run]:
-    """All runs that have a record which can be read."""
-    found = [load(folder) for folder in folders()]
-    return sorted((run for run in found if run), key=lambda run: (run.started, run.id), reverse=True)
-
-
-def unreadable() -> dict[str, str]:
-    """The names of the folders in `runs/` that hold no record which can be read, and why."""
-    found = {}
+def all_runs() -> tuple[list[Run], dict[str, str]]:
+    """All runs that have a record which can be read, the newest first; and the names of the other folders, and why."""
+    found, unreadable = [], {}
     for folder in sorted(folders()):
         try:
-            read(folder)
+            found.append(read(folder))
         except Unreadable as why:
-            found[folder.name] = str(why)
-    return found
+            unreadable[folder.name] = str(why)
+    return sorted(found, key=lambda run: (run.started, run.id), reverse=True), unreadable
+
+
+def newest_first() -> list[Run]:
+    """All runs that have a record which can be read."""
+    return all_runs()[0]
 
 
 def find(wanted: str | None) -> Run:
     """The run with this id, or whose id starts like it; the newest for None. Raises `Exit` where there is none."""
-    if wanted and (why := unreadable().get(wanted)):
-        raise fail(f"run {wanted} cannot be read: {why}.")
-    runs = newest_first()
+    runs, unreadable = all_runs()
+    if wanted in unreadable:
+        raise fail(f"run {wanted} cannot be read: {unreadable[wanted]}.")
     if not runs:
         raise fail("there is no run yet; start one with: inv run")
     if wanted is None:

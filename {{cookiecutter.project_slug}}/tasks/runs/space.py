@@ -6,7 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
-from .record import RUNS, Run, newest_first, unreadable
+from .record import RUNS, Run, all_runs, newest_first
 
 UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
 YOUNG = 60  # seconds in which a folder may be without a record because its run is just starting
@@ -56,7 +56,7 @@ def old_runs(keep: int) -> list[Run]:
 
 def without_record() -> list[Path]:
     """The folders of runs whose record cannot be read, and that no run is just starting in."""
-    found = [RUNS / name for name in unreadable()]
+    found = [RUNS / name for name in all_runs()[1]]
     return [folder for folder in found if folder.is_symlink() or time.time() - folder.stat().st_mtime > YOUNG]
 
 

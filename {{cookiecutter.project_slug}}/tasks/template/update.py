@@ -2,11 +2,9 @@
 
 import contextlib
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ from invoke.exceptions import Exit
 
 from ..files import ROOT, write
 from ..terminal import fail, say
+from ..upkeep.python import python
 from .git import STATE, cloned, commit_of, git, state, version
 from .rendering import render
 
@@ -171,14 +170,10 @@ def _check_updated(branch: str, undo: str) -> None:
     """Bring the environment to the new locks. Raises `Exit` where lint or tests do not pass."""
     if re.search(r"requirements\.txt$", git("show", "--name-only", "--format="), re.MULTILINE):
         say("the locks changed: renewing the environment")
-        _python("uv", "pip", "install", "--quiet", "--require-hashes", "--requirement", "requirements.txt")
+        python("uv", "pip", "install", "--quiet", "--require-hashes", "--requirement", "requirements.txt")
     for check in ("lint", "test"):
-        if _python("invoke", check):
+        if python("invoke", check):
             raise fail(f"inv {check} does not pass with the newer template, on the branch {branch}; {undo}")
-
-
-def _python(*arguments: str) -> int:
-    return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=dict(os.environ)).returncode
 
 
 def _notes(clone: Path, new: str, last: str) -> list[str]:
