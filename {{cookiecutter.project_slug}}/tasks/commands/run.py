@@ -10,9 +10,9 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from ..files import ROOT
-from ..project.compiling import compile_pipeline
+from ..project.compiling import compile_pipeline, images_of
 from ..project.components import component_of
-from ..project.parameters import default_values, fingerprints, parameter_values
+from ..project.parameters import fingerprints, own_defaults, parameter_values
 from ..project.settings import Settings, load_settings
 from ..project.task_settings import secret_variables
 from ..runs.listing import starred
@@ -132,9 +132,7 @@ def _local_run(
 
     if reasons := unsupported(spec, platform):
         raise fail("this pipeline runs on a cluster alone: " + "; ".join(reasons))
-    used = [spec.deployment_spec["executors"][label] for label in spec.deployment_spec["executors"]]
-    images = [executor["container"]["image"] for executor in used if "container" in executor]
-    images = [image for image in dict.fromkeys(images) if not only or component_of(image) == only]
+    images = [image for image in images_of(spec) if not only or component_of(image) == only]
     if engine == "docker":
         if sys.platform == "win32":
             raise fail("on Windows, the engine docker runs inside WSL 2: open the project there.")
@@ -148,7 +146,7 @@ def _local_run(
         images={name: image for image in images if (name := component_of(image))},
         template_version=config.template_version,
         command=_command_line(),
-        defaults={name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")},
+        defaults=own_defaults(spec),
     )
     say(f"run {run.id} on {engine}")
     return LocalRun(run, spec, platform, secret_variables(config), jobs)
@@ -191,6 +189,5 @@ def _say_when_full(most: str) -> None:
     from ..images.engine import bytes_text
     from ..runs.space import folder_size, limit
 
-    size = folder_size(RUNS)
-    if limit(most) and size > limit(most):
+    if (allowed := limit(most)) and (size := folder_size(RUNS)) > allowed:
         say(f"runs/ takes {bytes_text(size)}, more than runs_limit in invoke.yaml ({most}): inv prune --runs 20")

@@ -9,6 +9,7 @@ import json
 import re
 from typing import Any
 
+from ..project.condition_texts import readable, readable_name
 from .values import Value, text_of, value_of
 
 FIELDS = {bool: "bool_value", float: "number_value", list: "list_value", dict: "struct_value"}
@@ -35,17 +36,6 @@ def shown(condition: str, parameters: dict[str, Value]) -> str:
     names = list(dict.fromkeys(re.findall(r"inputs\.parameter_values\['(.*?)'\]", condition)))
     values = [f"{readable_name(name)} is {text_of(parameters.get(name)) or repr('')}" for name in names]
     return f"{readable(condition)} ({', '.join(values)})" if values else readable(condition)
-
-
-def readable(condition: str) -> str:
-    """A compiled condition as it stood in the pipeline."""
-    text = re.sub(r"\b(?:int|double|string|bool)\((inputs\.parameter_values\['.*?'\])\)", r"\1", condition)
-    text = re.sub(r"inputs\.parameter_values\['(.*?)'\]", lambda match: readable_name(match[1]), text)
-    return text.replace("&&", "and").replace("||", "or").replace("!(", "not (")
-
-
-def readable_name(name: str) -> str:
-    return name.removeprefix("pipelinechannel--")
 
 
 def _evaluated(expression: str, variables: dict[str, Any]) -> Any:

@@ -5,9 +5,10 @@ from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
+from ..project.parameters import whole
 from .executions import Artifact, Artifacts, Spec
 from .inputs import Inputs
-from .values import Value, parsed, plain, read_back, value_of
+from .values import Value, parsed, read_back, value_of
 
 METRICS = ("system.Metrics", "system.ClassificationMetrics", "system.SlicedClassificationMetrics")
 
@@ -36,7 +37,7 @@ def executor_input(inputs: Inputs, component: Spec, folder: Path) -> dict[str, A
         for name, declared in outputs.get("artifacts", {}).items()
     }
     parameters = {name: {"outputFile": str(folder / name)} for name in outputs.get("parameters", {})}
-    values = {name: plain(value) for name, value in inputs.parameters.items()}
+    values = {name: whole(value) for name, value in inputs.parameters.items()}
     return {
         "inputs": {
             "parameterValues": values | _defaults(component, values),
@@ -54,7 +55,7 @@ def _defaults(component: Spec, given: dict[str, Any]) -> dict[str, Any]:
     """The defaults of inputs that were not given (component/launcher_v2.go, addDefaultParams)."""
     definitions = component.get("inputDefinitions", {}).get("parameters", {})
     left = {name: each for name, each in definitions.items() if name not in given and "defaultValue" in each}
-    return {name: plain(value_of(each["defaultValue"])) for name, each in left.items()}
+    return {name: whole(value_of(each["defaultValue"])) for name, each in left.items()}
 
 
 def _runtime(found: Artifacts) -> list[dict[str, Any]]:
@@ -64,7 +65,7 @@ def _runtime(found: Artifacts) -> list[dict[str, Any]]:
             "name": artifact.name,
             "uri": artifact.uri,
             "type": {"schemaTitle": artifact.type},
-            "metadata": plain(read_back(artifact.metadata)),
+            "metadata": whole(read_back(artifact.metadata)),
             **({"customPath": artifact.path} if artifact.path != artifact.uri else {}),
         }
         for artifact in found

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from ..files import ROOT
+from ..project.parameters import whole
 from .executions import Artifact, Artifacts
 from .inputs import Inputs
-from .values import Value, plain, value_of
+from .values import Value, value_of
 
 
 def recorded_inputs(inputs: Inputs) -> dict[str, Any]:
@@ -15,7 +16,7 @@ def recorded_inputs(inputs: Inputs) -> dict[str, Any]:
 
 def recorded(parameters: dict[str, Value], artifacts: dict[str, Artifacts]) -> dict[str, Any]:
     """Parameters by their value, artifacts by type, place and metadata; a list of them where there are several."""
-    found = {name: plain(value) for name, value in parameters.items()}
+    found = {name: whole(value) for name, value in parameters.items()}
     for name, listed in artifacts.items():
         shown = [recorded_artifact(each) for each in listed]
         found[name] = shown[0] if len(shown) == 1 else shown

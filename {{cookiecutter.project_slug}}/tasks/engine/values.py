@@ -44,16 +44,6 @@ def value_of(found: Any) -> Value:
     return float(found) if isinstance(found, int) and not isinstance(found, bool) else found
 
 
-def plain(value: Value) -> Any:
-    """A value for people and for JSON: whole numbers without a needless `.0`."""
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {name: plain(item) for name, item in value.items()}
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e21
-    return int(value) if whole else value
-
-
 def json_text(value: Value) -> str:
     """Compact JSON with sorted keys, escaped angle brackets, and numbers as Go's encoding/json writes them."""
     if isinstance(value, list):

@@ -15,10 +15,11 @@ import re
 from collections.abc import Awaitable, Iterable
 from typing import Protocol, TypeVar
 
+from ..project.parameters import whole
 from .conditions import holds, shown
 from .executions import Dag, Execution, Place, Spec, State, Unresolved
 from .inputs import Inputs, Names, items_of, of_iteration, resolved
-from .values import Value, plain
+from .values import Value
 
 T = TypeVar("T")
 AFTER_ALL = "ALL_UPSTREAM_TASKS_COMPLETED"
@@ -163,7 +164,7 @@ def placed(dag: Dag, name: str, task: Spec, iteration: int | None = None, item: 
     if group := GROUP.fullmatch(name):
         kind = {"for-loop": "group", "condition-branches": "branches"}.get(group[1], group[1])
     own = {"group": name, "kind": "loop" if "parameterIterator" in task else kind}
-    return [*dag.place, {**own, "iteration": iteration, "item": plain(item)}]
+    return [*dag.place, {**own, "iteration": iteration, "item": whole(item)}]
 
 
 def _true(condition: str, inputs: Inputs) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from ..project.parameters import default_values
+from ..project.parameters import own_defaults
 from ..project.settings import Settings
 from ..report import graph
 from ..runs.record import RUNS, Run, newest_first
@@ -131,4 +131,4 @@ def _draw(run: Run, pipeline: str) -> None:
         return
     run.graph, run.groups = graph.nodes_of(spec), graph.groups_of(spec)
     run.steps = expected(run.graph)
-    run.defaults = {name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")}
+    run.defaults = own_defaults(spec)

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
+from ..project.compiling import images_of
 from ..project.components import component_of
-from ..project.parameters import default_values
+from ..project.parameters import own_defaults
 from ..project.settings import Settings
 from ..report import graph
 from ..runs.record import Run, create
@@ -17,7 +18,7 @@ from .limits import check_run
 from .progress import expected
 from .refusals import spoken
 from .store import lost, said
-from .versions import Version, images_of
+from .versions import Version
 
 if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec, PlatformSpec
@@ -59,7 +60,7 @@ def start(
         template_version=config.template_version,
         command=command,
         steps=expected(nodes),
-        defaults={name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")},
+        defaults=own_defaults(spec),
         graph=nodes,
         groups=graph.groups_of(spec),
     )

@@ -12,7 +12,7 @@ from invoke.exceptions import Exit
 from ..images import engine
 from ..images.origin import origin
 from ..images.registry import held
-from ..project.compiling import write_compiled
+from ..project.compiling import images_of, write_compiled
 from ..project.components import component_of
 from ..project.settings import Settings
 from ..terminal import fail
@@ -107,14 +107,6 @@ def _version_name(digest: str, taken: set[str]) -> str:
 def _description() -> str:
     where = origin()
     return f"{where['SOURCE']} {where['REVISION']}".strip()
-
-
-def images_of(spec: "PipelineSpec") -> list[str]:
-    """The images of a compiled pipeline, each once."""
-    executors = spec.deployment_spec["executors"]
-    return list(
-        dict.fromkeys(executors[label]["container"]["image"] for label in executors if "container" in executors[label])
-    )
 
 
 def check_images(spec: "PipelineSpec", say: Say) -> None:

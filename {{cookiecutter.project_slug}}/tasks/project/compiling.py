@@ -87,6 +87,14 @@ def compile_pipeline(config: Settings) -> tuple["PipelineSpec", "PlatformSpec"]:
     return compiled, function.platform_spec
 
 
+def images_of(spec: "PipelineSpec") -> list[str]:
+    """The images of a compiled pipeline, each once."""
+    executors = spec.deployment_spec["executors"]
+    return list(
+        dict.fromkeys(executors[label]["container"]["image"] for label in executors if "container" in executors[label])
+    )
+
+
 def write_compiled(spec: "PipelineSpec", platform: "PlatformSpec", config: Settings) -> list[Path]:
     """Write `build/pipeline.yaml`, and beside it each component with its image resolved; return the paths."""
     from kfp.compiler import pipeline_spec_builder

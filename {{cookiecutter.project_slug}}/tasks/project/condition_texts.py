@@ -1,6 +1,7 @@
-"""Texts in conditions, quoted: kfp 2.17 pastes them into CEL as they are, and the server then refuses an apostrophe."""
+"""Conditions as texts: made of what stands in `pipeline.py`, and made readable again."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,10 @@ ESCAPES = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t
 
 @contextlib.contextmanager
 def quoted() -> Iterator[None]:
-    """While it lasts, conditions are made with their texts escaped for CEL."""
+    """While it lasts, conditions are made with their texts escaped for CEL.
+
+    kfp 2.17 pastes them in as they are, and the server then refuses an apostrophe.
+    """
     from kfp.dsl import pipeline_channel
 
     plain = pipeline_channel.ConditionOperation
@@ -26,3 +30,14 @@ def quoted() -> Iterator[None]:
 
 def _escaped(operand: Any) -> Any:
     return operand.translate(ESCAPES) if isinstance(operand, str) else operand
+
+
+def readable(condition: str) -> str:
+    """A compiled condition as it stood in the pipeline."""
+    text = re.sub(r"\b(?:int|double|string|bool)\((inputs\.parameter_values\['.*?'\])\)", r"\1", condition)
+    text = re.sub(r"inputs\.parameter_values\['(.*?)'\]", lambda match: readable_name(match[1]), text)
+    return text.replace("&&", "and").replace("||", "or").replace("!(", "not (")
+
+
+def readable_name(name: str) -> str:
+    return name.removeprefix("pipelinechannel--")

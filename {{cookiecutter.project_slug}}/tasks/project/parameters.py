@@ -103,17 +103,22 @@ def default_values(spec: "PipelineSpec") -> dict[str, Any]:
         if definition.is_optional:
             given = definition.HasField("default_value")
             value = MessageToDict(definition.default_value) if given else None
-            found[name] = value if definition.parameter_type == 1 else _whole(value)
+            found[name] = value if definition.parameter_type == 1 else whole(value)
     return found
 
 
-def _whole(value: Any) -> Any:
-    """A value with its whole numbers as int: protobuf knows floats alone."""
+def own_defaults(spec: "PipelineSpec") -> dict[str, Any]:
+    """The defaults that a person may have set: without those of fingerprints, which are filled in."""
+    return {name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")}
+
+
+def whole(value: Any) -> Any:
+    """A value with its whole numbers as int: protobuf knows floats alone. From 1e21 on they stay, as JSON has them."""
     if isinstance(value, list):
-        return [_whole(item) for item in value]
+        return [whole(item) for item in value]
     if isinstance(value, dict):
-        return {name: _whole(item) for name, item in value.items()}
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+        return {name: whole(item) for name, item in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e21 else value
 
 
 def fingerprints(values: dict[str, Any], given: list[str]) -> None:

@@ -57,7 +57,7 @@ def load_settings(c: Context) -> Settings:
     """
     from .settings_model import slips
 
-    found = [f"{file}: {slip}" for file, document in documents() for slip in slips(document)]
+    found = [f"{file}: {slip}" for file, document in documents().items() for slip in slips(document)]
     whole = {name: _plain(c.config[name]) for name in [*NAMES, "cloud"] if name in c.config}
     found = found or [f"{_source(slip)}: {slip}" for slip in slips(whole)]
     if found:

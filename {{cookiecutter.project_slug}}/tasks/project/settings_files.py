@@ -1,6 +1,7 @@
 """Where settings come from: `invoke.yaml`, the file of `inv -f`, and `INVOKE_` variables."""
 
 import difflib
+import functools
 import os
 import sys
 from collections.abc import Iterator
@@ -19,15 +20,17 @@ from ..terminal import fail
 INVOKES_OWN = {"INVOKE_DEBUG", "INVOKE_RUNTIME_CONFIG"}
 
 
-def documents() -> Iterator[tuple[str, dict[str, Any]]]:
-    """The files that settings come from, with their names: `invoke.yaml`, and that of `inv -f` above it.
+@functools.cache
+def documents() -> dict[str, dict[str, Any]]:
+    """The files that settings come from, by their names: `invoke.yaml`, and that of `inv -f` above it; read once.
 
     Raises `Exit` for one that cannot be read.
     """
-    yield "invoke.yaml", _document("invoke.yaml", ROOT / "invoke.yaml")
+    found = {"invoke.yaml": _document("invoke.yaml", ROOT / "invoke.yaml")}
     other = _other_file()
     if other is not None and other.suffix != ".py":  # which invoke runs
-        yield str(other), _document(str(other), other.expanduser())
+        found[str(other)] = _document(str(other), other.expanduser())
+    return found
 
 
 def _other_file() -> Path | None:
@@ -80,7 +83,7 @@ def check_variables(defaults: dict[str, Any]) -> None:
 def _known(defaults: dict[str, Any]) -> dict[str, Any]:
     """The names of all variables that invoke takes for a setting, and what that is without them."""
     whole = Config.global_defaults() | defaults
-    for file, document in documents():
+    for file, document in documents().items():
         try:
             merge_dicts(whole, document)
         except AmbiguousMergeError:

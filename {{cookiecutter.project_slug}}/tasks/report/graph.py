@@ -4,6 +4,8 @@ import re
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
+from ..project.condition_texts import readable, readable_name
+
 if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import DagSpec, PipelineSpec, PipelineTaskSpec
 
@@ -56,20 +58,14 @@ def groups_of(spec: "PipelineSpec") -> dict[str, str]:
 def _label(name: str, task: "PipelineTaskSpec") -> str:
     given = str(task.task_info.name or name)
     if task.trigger_policy.condition:
-        held = re.sub(r"\b(?:int|double|string|bool)\((inputs\.parameter_values\['.*?'\])\)", r"\1", _plain(task))
-        held = re.sub(r"inputs\.parameter_values\['(.*?)'\]", r"\1", held)
+        held = readable(task.trigger_policy.condition)
         return f"{'if' if re.match(r'condition-[0-9]+$', given) else f'{given}: if'} {held}"
     items = task.parameter_iterator.items
-    each = items.input_parameter.removeprefix("pipelinechannel--") or items.raw
+    each = readable_name(items.input_parameter) or items.raw
     if not each and task.HasField("artifact_iterator"):
-        each = task.artifact_iterator.items.input_artifact.removeprefix("pipelinechannel--")
+        each = readable_name(task.artifact_iterator.items.input_artifact)
     if each:
         return f"{'for each of' if re.match(r'for-loop-[0-9]+$', given) else f'{given}: each of'} {each}"
     if re.match(r"condition-branches-[0-9]+$", given):
         return "one of"
     return "with an exit handler" if re.match(r"exit-handler-[0-9]+$", given) else given
-
-
-def _plain(task: "PipelineTaskSpec") -> str:
-    condition = str(task.trigger_policy.condition).replace("pipelinechannel--", "")
-    return condition.replace("&&", "and").replace("||", "or").replace("!(", "not (")
