@@ -103,6 +103,16 @@ def test_a_killed_run_leaves_no_container(project: DockerProject) -> None:
     wait_for(lambda: project.containers() == [])
 
 
+def test_prune_removes_a_container_that_is_left_of_a_run(project: DockerProject) -> None:
+    project.inv("run", "--on", "docker")
+    (image, *_), folder = project.images(), project.root / "runs" / project.runs()[0]["id"]
+    labels = (f"dev.kf-template.project={project.name}", f"dev.kf-template.run={folder}")
+    reference = f"localhost:5001/{project.name}/adding:{image}"
+    docker("create", *(part for label in labels for part in ("--label", label)), reference)
+    assert "1 containers of runs that are over" in project.inv("prune", "--yes").stdout
+    assert project.containers() == []
+
+
 def test_an_image_that_is_gone_is_made_again(project: DockerProject) -> None:
     project.inv("build")
     docker("rmi", "--force", *[f"localhost:5001/{project.name}/adding:{tag}" for tag in project.images()])

@@ -15,6 +15,7 @@ from invoke.exceptions import Exit
 from ..files import ROOT
 from ..images.engine import LABEL, bytes_text, connect
 from ..project.components import component_of
+from ..project.quantities import quantity
 from ..runs.record import Run, tail
 from ..terminal import message_of
 from .executor_io import StepFailed
@@ -28,17 +29,6 @@ if TYPE_CHECKING:
 LABEL_OF_RUN = f"{LABEL}.run"
 # The variables of this environment that a step in a container sees too: networks and credentials of cloud storage.
 PASSED = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "AWS_", "AZURE_STORAGE_", "GOOGLE_APPLICATION_CREDENTIALS")
-UNITS = {
-    "Ki": 2**10,
-    "Mi": 2**20,
-    "Gi": 2**30,
-    "Ti": 2**40,
-    "k": 10**3,
-    "K": 10**3,
-    "M": 10**6,
-    "G": 10**9,
-    "T": 10**12,
-}
 
 
 class Containers:
@@ -180,11 +170,10 @@ def limits(resources: dict[str, Any]) -> tuple[int | None, int | None]:
     """A container's limits as pipeline.py sets them: bytes of memory, billionths of a CPU; None for no limit."""
     count = float(resources.get("memoryLimit", 0)) * 10**9
     if memory := resources.get("resourceMemoryLimit"):
-        unit = memory.lstrip("0123456789.")
-        count = float(memory.removesuffix(unit)) * UNITS.get(unit, 1)
+        count = quantity(memory)
     share = float(resources.get("cpuLimit", 0))
     if cpus := resources.get("resourceCpuLimit"):
-        share = float(cpus[:-1]) / 1000 if cpus.endswith("m") else float(cpus)
+        share = quantity(cpus)
     return int(count) or None, min(int(share * 10**9), (os.cpu_count() or 1) * 10**9) or None
 
 

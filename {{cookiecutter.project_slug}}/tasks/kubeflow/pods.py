@@ -1,5 +1,6 @@
 """What only Kubernetes knows of a run: why a pod does not start, and the log of one that runs."""
 
+import contextlib
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import time
 from typing import Any
 
 from ..clusters import kind
+from ..project.quantities import quantity
 from ..project.settings import Settings
 from ..runs.record import Run
 from .contents import own_words
@@ -117,7 +119,7 @@ class Kubectl:
         free = [node.get("status", {}).get("allocatable", {}) for node in nodes]
         if not free or self._autoscaled():
             return False
-        return not any(all(quantity(each.get(name, "0")) >= amount for name, amount in wanted.items()) for each in free)
+        return not any(all(_amount(each.get(name, "0")) >= amount for name, amount in wanted.items()) for each in free)
 
     def _autoscaled(self) -> bool:
         """Whether nodes may come: a cluster of one's own on this machine has one, for good."""
@@ -141,15 +143,12 @@ def _requests(pod: dict[str, Any]) -> dict[str, float]:
     found: dict[str, float] = {}
     for container in pod.get("spec", {}).get("containers", []):
         for name, amount in (container.get("resources", {}).get("requests") or {}).items():
-            found[name] = found.get(name, 0) + quantity(amount)
+            found[name] = found.get(name, 0) + _amount(amount)
     return found
 
 
-def quantity(text: Any) -> float:
-    """A quantity of Kubernetes as a number: 500m, 2Gi, 4."""
-    match = re.fullmatch(r"([\d.]+)([a-zA-Z]*)", str(text))
-    if match is None:
-        return 0
-    units = {"": 1, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
-    units |= {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-    return float(match[1]) * units.get(match[2], 1)
+def _amount(text: Any) -> float:
+    """A quantity as a number; 0 where it is none."""
+    with contextlib.suppress(ValueError):
+        return quantity(text)
+    return 0
