@@ -29,6 +29,11 @@ class Api:
     host: str
     namespace: str | None
 
+    def remote(self, run_id: str, version: str) -> dict[str, str]:
+        """What a record says of a run on it: where it is, of which version of the pipeline, and its page in the UI."""
+        url = f"{self.host}/#/runs/details/{run_id}"
+        return {"host": self.host, "run_id": run_id, "version": version, "url": url}
+
 
 def connect(config: Settings, say: Say) -> Api:
     """Connect to `kfp_host` of invoke.yaml, with the token that the environment names, and say where that is.

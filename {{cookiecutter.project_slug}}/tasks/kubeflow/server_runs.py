@@ -104,7 +104,6 @@ def _adopt(api: Api, run_id: str, config: Settings) -> None:
     folder = RUNS / f"kfp-{run_id[:8]}"
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     parameters = (found.runtime_config.parameters if found.runtime_config else None) or {}
-    url = f"{api.host}/#/runs/details/{run_id}"
     run = Run(
         id=folder.name,
         pipeline=config.project,
@@ -112,7 +111,7 @@ def _adopt(api: Api, run_id: str, config: Settings) -> None:
         parameters={name: value for name, value in parameters.items()},
         command=found.display_name or "",
         started=found.created_at.isoformat() if found.created_at else "",
-        remote={"host": api.host, "run_id": run_id, "version": found.description or "", "url": url},
+        remote=api.remote(run_id, found.description or ""),
     )
     pipeline, _ = _first_version(api, run_id)
     _draw(run, pipeline)

@@ -80,11 +80,10 @@ def start(
             folder.rmdir()
         raise
     run.pid = None  # it does not end with this process
-    url = f"{api.host}/#/runs/details/{run_id}"
-    run.remote = {"host": api.host, "run_id": run_id, "version": version.name, "url": url}
+    run.remote = api.remote(run_id, version.name)
     run.save()
     say(f"run {run.id} on cluster")
-    say(f"  {url}")
+    say(f"  {run.remote['url']}")
     return run
 
 
