@@ -276,6 +276,16 @@ def test_a_run_that_was_adopted_while_it_ran_grows(kfp: Kfp, project: Path) -> N
     assert seen[2]["prediction"] == "succeeded"
 
 
+def test_a_run_with_a_pod_that_does_not_run_yet_stays_readable(kfp: Kfp, project: Path) -> None:
+    recording = recorded("ok")
+    kfp.runs.append({**recording["v2beta1"], "state": "RUNNING"})
+    kfp.replay = [as_of(recording, "2026-11-25T05:02:00Z")] * 2
+    inv(project, "runs", "--on", "cluster")
+    assert "pending" in {step["status"] for step in record(project, id_of("ok"))["steps"]}
+    assert re.search(rf"{id_of('ok')} +cluster +running", inv(project, "runs"))
+    assert "pending" in inv(project, "runs.show", id_of("ok"))
+
+
 def test_a_run_is_watched_as_it_was(kfp: Kfp, project: Path) -> None:
     recording = recorded("ok")
     moments = [f"2026-11-25T05:0{minute}:{second:02}Z" for minute in range(1, 6) for second in range(0, 60, 10)]

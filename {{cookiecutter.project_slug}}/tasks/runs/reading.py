@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-STATES = {"waiting", "running", "succeeded", "failed", "stopped", "skipped"}
+STATES = {"waiting", "pending", "running", "succeeded", "failed", "stopped", "skipped"}
 
 
 class Unreadable(Exception):

@@ -19,7 +19,8 @@ RUNS = ROOT / "runs"
 
 @dataclass
 class Step:
-    """One task of a run. `status`: waiting, running, succeeded, failed, stopped or skipped.
+    """One task of a run. `status`: waiting, pending (its pod does not run yet), running, succeeded, failed, stopped or
+    skipped.
 
     `place` are the groups that it is in, the outermost first: the `group`, its `kind` (loop, condition, pipeline, ...),
     and of a loop the `iteration`, which counts from 0, and its `item`. Records of earlier versions have none.
