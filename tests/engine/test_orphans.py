@@ -56,13 +56,14 @@ def test_a_daemon_ends_though_inv_was_killed(flow: Project) -> None:
     wait_for(lambda: alive(name) == [])
 
 
-def test_a_second_ctrl_c_at_once_changes_nothing(flow: Project) -> None:
+@pytest.mark.parametrize("after", [0.03, 0.1, 0.2, 0.4])
+def test_a_second_ctrl_c_changes_nothing(flow: Project, after: float) -> None:
     name = marker()
     flow.adding_does(SLEEP.format(marker=name))
     process = flow.start("run")
     wait_for(lambda: alive(name))
     process.send_signal(signal.SIGINT)
-    time.sleep(0.03)
+    time.sleep(after)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, out + err

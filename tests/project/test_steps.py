@@ -1,5 +1,6 @@
 """`steps` in invoke.yaml: what every step gets from one place, in the compiled pipeline and where it runs here."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,9 @@ def test_what_pipeline_py_sets_itself_goes_above(bake: Bake) -> None:
     with_steps(project, STEPS)
     pipeline = project / "pipeline.py"
     text = pipeline.read_text(encoding="utf-8")
-    gathered = "gather(source=source, source_fingerprint=source_fingerprint)"
-    pipeline.write_text(text.replace(gathered, f"{gathered}.set_cpu_limit('3')"), encoding="utf-8")
+    changed = re.sub(r"(?<== )(gather\(.*\))", r"\1.set_cpu_limit('3')", text)
+    assert changed != text
+    pipeline.write_text(changed, encoding="utf-8")
     inv(project, "compile")
     spec = next(yaml.safe_load_all((project / "build/pipeline.yaml").read_text(encoding="utf-8")))
     executors = spec["deploymentSpec"]["executors"]

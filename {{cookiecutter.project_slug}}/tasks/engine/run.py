@@ -133,7 +133,8 @@ class LocalRun:
     def _stoppable(self) -> Iterator[None]:
         """While it lasts, Ctrl-C and the signals like it end the steps that run, and no others are started.
 
-        The handler only asks for the end; a second signal finds that asked for already.
+        The handler only asks for the end; a second signal finds that asked for already. After that, signals are not
+        heard any more: what is left to do is to write the record and the page, which is short and is not to be cut.
         """
 
         def stop(number: int, frame: Any) -> None:
@@ -149,7 +150,7 @@ class LocalRun:
             yield
         finally:
             for number, handler in kept.items():
-                signal.signal(number, handler)
+                signal.signal(number, signal.SIG_IGN if self._asked_to_stop else handler)
 
     def _end(self, good: bool, problem: str) -> None:
         """The end of the record: how the run ended, and why. An exit handler that fails does not fail a run."""
