@@ -1,6 +1,7 @@
 """What all tests share: baking without touching the home folder, and projects."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ pytest.register_assert_rewrite("helpers", "stand_ins")  # before they are import
 
 from helpers.flow import Project
 from helpers.inv import inv
+from helpers.questions import files
 from helpers.template import TEMPLATE, Bake
 
 # Several tests run at a time, and threads that spin while they wait slow down all that runs beside them.
@@ -46,9 +48,12 @@ def bake(cookiecutter_config: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="session")
-def default_project(bake: Bake) -> Path:
-    """A project made with the defaults; a test that writes in it bakes its own."""
-    return bake()
+def default_project(bake: Bake) -> Iterator[Path]:
+    """A project made with the defaults; a test that writes in it bakes its own, and where one did not, that is said."""
+    project = bake()
+    made = set(files(project))
+    yield project
+    assert set(files(project)) == made, "a test wrote into the project that all share"
 
 
 @pytest.fixture(scope="module")

@@ -78,9 +78,10 @@ def test_every_step_has_what_all_have_and_one_its_own(compiled: tuple[dict[str, 
     assert set(retried) == set(tasks) - {"for-loop-1"} and set(retried.values()) == {2}
 
 
-def test_without_settings_nothing_is_said_about_kubernetes(default_project: Path) -> None:
-    inv(default_project, "compile")
-    assert len(list(yaml.safe_load_all((default_project / "build/pipeline.yaml").read_text(encoding="utf-8")))) == 1
+def test_without_settings_nothing_is_said_about_kubernetes(bake: Bake) -> None:
+    project = bake()
+    inv(project, "compile")
+    assert len(list(yaml.safe_load_all((project / "build/pipeline.yaml").read_text(encoding="utf-8")))) == 1
 
 
 WRONG = {
