@@ -41,7 +41,7 @@ def pipeline(
 ) -> None:
     kind = {"target": target, "problem_type": problem_type}
     gathered = gather(source=source, reading=reading, source_fingerprint=source_fingerprint)
-    validated = validate(table=gathered.outputs["table"])
+    validated = validate(table=gathered.outputs["table"], **kind)
     split = preprocess(table=validated.outputs["validated"], test_size=test_size, seed=seed, **kind)
     trees = {"max_iter": max_iter, "max_leaf_nodes": max_leaf_nodes, "early_stopping": early_stopping}
     learning = {"train": split.outputs["train"], "folds": folds, "seed": seed, **trees}

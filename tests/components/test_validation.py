@@ -10,10 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from markupsafe import escape
 
 import preprocess
 import validate
-from helpers.steps import ANY, COLOUR, KINDS, ROWS, SIZE, learnt, table, validated
+from helpers.steps import ANY, BOUGHT, COLOUR, KINDS, RANDOM, ROWS, SIZE, learnt, table, validated
+from shared import hints
 from shared.step import StepError
 from shared.tables import account_for_rows, batches, read
 
@@ -166,12 +168,50 @@ def test_the_validation_report_notes_what_tells_a_model_nothing_or_too_much(tmp_
         "bought": "",
         "same": "one value: it tells a model nothing",
         "id": "another value in each row: a model learns nothing from it",
-        "number": "another value in each row: a model learns nothing from it",
+        "number": "counts the rows: a model learns nothing from it",
         "rare": "nearly all missing",
         "none": "no values",
         "size in mm": "says the same as &#39;size&#39;",
         "Farbe": "says the same as &#39;colour&#39;",
     }
+
+
+def test_hints_of_leakage_are_in_the_report_and_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    knows = {
+        "outcome": np.where(BOUGHT == "yes", "A", "B"),
+        "paid": pa.array([float(i) if bought == "yes" else None for i, bought in enumerate(BOUGHT)]),
+        "refused": pa.array([None if bought == "yes" else "r" for bought in BOUGHT]),
+        "list": [[1]] * ROWS,
+    }
+    validated(table(tmp_path / "table", **knows), ANY, target="bought")
+    page, said = (tmp_path / "validation.html").read_text(encoding="utf-8"), capsys.readouterr().out
+    for name, what in {
+        "outcome": "alone predicts the target",
+        "paid": "has values only where the target is 'yes'",
+        "refused": "has values only where the target is 'no'",
+    }.items():
+        assert f"column {name!r} {what}: is it known before the event?" in said
+        assert re.search(rf"<tr><td>{name}</td>.*{re.escape(str(escape(what)))}: is it known", page)
+    assert said.count("known before the event") == 3
+
+
+def test_a_near_copy_of_a_quantity_is_a_hint_of_leakage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = table(tmp_path / "table", **{"in mm": -10 * SIZE + 0.001 * RANDOM.normal(size=ROWS)})
+    validated(path, ANY, target="size", problem_type="regression")
+    assert "column 'in mm' goes up and down with the target as a copy of it does" in capsys.readouterr().out
+    for nothing in ("", "nosuch", "list"):
+        validated(table(tmp_path / "table", list=[[1]] * ROWS), ANY, target=nothing)
+    assert "known before" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("rows", "width"), [(300_000, 3), (5_000, 1_500), (30, 5_000)])
+def test_what_is_looked_at_for_hints_is_bounded(tmp_path: Path, rows: int, width: int) -> None:
+    names = [f"c{n}" for n in range(width)]
+    pq.write_table(pa.table([pa.array(np.arange(rows) % 7)] * width, names), tmp_path / "table", row_group_size=50_000)
+    looked_at = hints.sample(tmp_path / "table")
+    assert looked_at.num_rows <= hints.ROWS
+    assert looked_at.num_rows * width <= hints.CELLS or looked_at.num_rows <= hints.FEWEST
+    assert looked_at.num_rows >= min(rows, hints.FEWEST) * 0.9
 
 
 def test_what_comes_from_data_is_text_in_every_report(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -79,7 +80,27 @@ def made(folder: Path) -> dict[str, dict[str, Any]]:
     (folder / "dates.csv").write_text(
         "d,y\n" + "".join(f"{n % 12 + 1:02}/{n % 9 + 1:02}/2025,{n % 2}\n" for n in range(40))
     )
+    capitals = frame.rename(columns={"size": "a", "colour": "A", "price": "â"}).assign(**{"Â": "x"})
+    capitals.to_csv(folder / "capitals.csv", index=False)
+    capitals.to_parquet(folder / "capitals.parquet", index=False)
+    (folder / "nul.csv").write_bytes((TABLES / "crlf.csv").read_bytes().replace(b"51.26,", b"51.26\0,", 1))
+    for mark, encoding in enumerate(("utf-16-le", "utf-16-be")):
+        (folder / f"unmarked-{mark}.csv").write_text((TABLES / "crlf.csv").read_text(), encoding=encoding)
+    unnamed = pa.table([frame["size"], frame["colour"], frame["bought"]], ["", "filename", "bought"])
+    pq.write_table(unnamed, folder / "unnamed.parquet")
+    columns = {f"c{n}": [str(n * i % 9) if n % 2 else "abc"[i % 3] for i in range(60)] for n in range(1_200)}
+    wide = pd.DataFrame(columns)
+    wide.assign(bought=frame["bought"]).to_csv(folder / "wide.csv", index=False)
+    frame.rename(columns={"size": "x" * 1001}).to_csv(folder / "long name.csv", index=False)
     return {
+        "capitals": {"source": "capitals.csv", "target": "bought"},
+        "capitals in Parquet": {"source": "capitals.parquet", "target": "bought"},
+        "NUL": {"source": "nul.csv", "target": "bought"},
+        "little end": {"source": "unmarked-0.csv", "target": "bought"},
+        "big end": {"source": "unmarked-1.csv", "target": "bought"},
+        "unnamed": {"source": "unnamed.parquet", "target": "bought"},
+        "wide": {"source": "wide.csv", "target": "bought"},
+        "long name": {"source": "long name.csv", "target": "bought"},
         "late": {"source": "late.csv", "target": "bought"},
         "json lines": {"source": "lines.jsonl", "target": "bought"},
         "json": {"source": "list.json", "target": "bought"},
@@ -338,6 +359,35 @@ def test_what_a_person_says_counts(found: dict[str, dict[str, Any]]) -> None:
     assert found["encoding"]["reading"]["encoding"] == "cp1250"
 
 
+@pytest.mark.parametrize("name", ["capitals", "capitals in Parquet"])
+def test_names_that_differ_in_capitals_only_are_two_columns(found: dict[str, dict[str, Any]], name: str) -> None:
+    came = found[name]
+    assert list(came["types"].items())[:2] == [("a", "double"), ("A", "string")]
+    assert (came["kinds"]["a"], came["kinds"]["A"], came["notes"]["Â"]) == (
+        *("number", "category"),
+        "always the same: it tells a model nothing",
+    )
+    assert [*yaml.safe_load(came["schema"])["columns"]] == ["a", "A", "â", "bought", "Â"]
+
+
+def test_a_zero_byte_is_no_number(found: dict[str, dict[str, Any]]) -> None:
+    assert found["NUL"]["notes"]["size"].startswith("1 value '51.26\\x00' taken as missing")
+
+
+@pytest.mark.parametrize("name", ["little end", "big end"])
+def test_utf_16_is_read_without_its_mark(found: dict[str, dict[str, Any]], name: str) -> None:
+    assert (found[name]["rows"], found[name]["types"]["size"]) == (60, "double")
+
+
+def test_a_column_of_parquet_without_a_name_has_a_number(found: dict[str, dict[str, Any]]) -> None:
+    assert found["unnamed"]["types"].keys() == {"column_1", "filename", "bought"}
+    assert "no name in the source" in found["unnamed"]["notes"]["column_1"]
+
+
+def test_wide_tables_are_adopted(found: dict[str, dict[str, Any]]) -> None:
+    assert len(found["wide"]["types"]) == 1201 and found["wide"]["kinds"]["c1198"] == "category"
+
+
 def test_mistakes_are_sentences(found: dict[str, dict[str, Any]]) -> None:
     says = {
         "drop nosuch": "the table has no column 'costumer'. Did you mean 'customer'?",
@@ -346,6 +396,7 @@ def test_mistakes_are_sentences(found: dict[str, dict[str, Any]]) -> None:
         "nosuch": "does not exist",
         "nosuch glob": "matches no file",
         "nosuch column": "the table has no column 'bougth'. Did you mean 'bought'?",
+        "long name": "the name of a column has 1001 characters",
         "delimiter": "no column 'bought'",
     }
     assert {name: words for name, words in says.items() if words not in found[name].get("error", "")} == {}

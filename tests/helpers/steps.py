@@ -28,11 +28,11 @@ def table(path: Path, **columns: Any) -> Path:
     return path
 
 
-def validated(path: Path, schema: str) -> Path:
+def validated(path: Path, schema: str, **options: Any) -> Path:
     """The table of the validation step."""
     out = path.with_name("validated")
     path.with_name("schema.yaml").write_text(schema, encoding="utf-8")
-    validate.main(path, out, path.with_name("validation.html"), path.with_name("schema.yaml"))
+    validate.main(path, out, path.with_name("validation.html"), path.with_name("schema.yaml"), **options)
     return out
 
 

@@ -9,14 +9,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as is_
 
-ROWS = 20_000  # that are looked at, from all over the table
+from shared.tables import is_number, plain
+
+ROWS = 20_000  # that are looked at, from all over the table; of a wide one fewer
+CELLS = (
+    4_000_000  # that are looked at, at most, as long as there are FEWEST rows: the time is bounded whatever the table
+)
+FEWEST = 2_000
 LEAST = 5  # rows of a value, or of a class, that say anything
 ALMOST = 0.99
 
 
 def leaks(path: Any, target: str, problem_type: str) -> dict[str, str]:
-    """What is suspicious of the columns of the Parquet file `path`, by name: one phrase each."""
-    return dict(suspicions(sample(path), target, problem_type == "classification"))
+    """What is suspicious of the columns of the Parquet file `path`, by name: a phrase each."""
+    found = suspicions(sample(path), target, problem_type == "classification")
+    return {name: f"{said}: is it known before the event?" for name, said in found}
 
 
 def sample(path: Any) -> Any:
@@ -26,94 +33,115 @@ def sample(path: Any) -> Any:
     with ParquetFile(path) as file:
         flat = [field.name for field in file.schema_arrow if not is_.is_nested(field.type)]
         groups = np.unique(np.linspace(0, file.num_row_groups - 1, 10).astype(int))
-        share = max(1, ROWS // len(groups))
-        parts = [next(file.iter_batches(share, row_groups=[group], columns=flat), None) for group in groups]
-    return pa.Table.from_batches([part for part in parts if part is not None])
+        rows = min(ROWS, max(CELLS // max(len(flat), 1), FEWEST))
+        parts = [
+            next(file.iter_batches(rows // len(groups), row_groups=[group], columns=flat), None) for group in groups
+        ]
+    return pa.Table.from_batches([plain(part) for part in parts if part is not None])
 
 
 def suspicions(table: Any, target: str, classes: bool) -> Iterator[tuple[str, str]]:
+    if target not in table.column_names:
+        return
     truth = table.column(target)
     known = pc.invert(pc.is_null(truth, nan_is_null=True))
     table, truth = table.filter(known), truth.filter(known)
-    y = texts(truth) if classes else numbers(truth)
+    y, names = coded(truth) if classes else (numbers(truth), [])
     if y is None or len(y) < 4 * LEAST:
         return
     for name in table.column_names:
-        if name != target and (found := suspicion(table.column(name), y, classes)):
+        if name != target and (found := suspicion(table.column(name), y, names, classes)):
             yield name, found
 
 
-def suspicion(column: Any, y: pd.Series, classes: bool) -> str:
-    """What is suspicious of a column, given the target of its rows, shape (rows,); empty if nothing."""
+def suspicion(column: Any, y: Any, names: list[str], classes: bool) -> str:
+    """What is suspicious of a column, given the target of its rows, shape (rows,); empty if nothing.
+
+    A target of classes is the position of each in `names`.
+    """
     there = ~pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
-    if classes and (only := where_filled(there, y)):
+    if classes and not there.all() and (only := where_filled(there, y, names)):
         return only
     if there.sum() < 4 * LEAST:
         return ""
-    truth, column = y[there].reset_index(drop=True), column.filter(pa.array(there))
+    truth, column = y[there], column.filter(pa.array(there))
     x = numbers(column)
     if classes:
-        told = alone(texts(column) if x is None or x.nunique() <= 20 else bins(x), truth)
-        common = truth.value_counts(normalize=True).iloc[0]
-        return "alone predicts the target" if told >= ALMOST and common < 0.95 else ""
+        common = np.bincount(truth).max() / len(truth)
+        told = alone(coded(column)[0] if x is None else bins(x), truth) if common < 0.95 else 0
+        return "alone predicts the target" if told >= ALMOST else ""
     if x is not None and same_order(x, truth):
         return "goes up and down with the target as a copy of it does"
-    return "alone predicts the target" if x is None and explained(texts(column), truth) >= ALMOST else ""
+    return "alone predicts the target" if x is None and explained(coded(column)[0], truth) >= ALMOST else ""
 
 
-def where_filled(there: Any, y: pd.Series) -> str:
+def where_filled(there: Any, y: Any, names: list[str]) -> str:
     """Whether a column has values in some classes and none in the others."""
-    shares = pd.Series(there).groupby(y.to_numpy()).agg(["mean", "size"])
-    shares = shares[shares["size"] >= LEAST]
-    full, empty = shares.index[shares["mean"] >= ALMOST], shares.index[shares["mean"] <= 1 - ALMOST]
-    some = shares.index[shares["mean"] > 1 - ALMOST]
-    if len(some) == 1 and len(empty) and there.sum() >= LEAST:
-        return f"has values only where the target is {some[0]!r}"
-    if len(empty) == 1 and len(full) == len(shares) - 1 and len(full):
-        return f"is missing exactly where the target is {empty[0]!r}"
+    sizes, filled = np.bincount(y, minlength=len(names)), np.bincount(y, there, minlength=len(names))
+    enough = np.flatnonzero(sizes >= LEAST)
+    shares = filled[enough] / sizes[enough]
+    full, some, empty = shares >= ALMOST, shares > 1 - ALMOST, shares <= 1 - ALMOST
+    if some.sum() == 1 and empty.any() and there.sum() >= LEAST:
+        return f"has values only where the target is {names[enough[some.argmax()]]!r}"
+    if empty.sum() == 1 and full.any() and full.sum() == len(shares) - 1:
+        return f"is missing exactly where the target is {names[enough[empty.argmax()]]!r}"
     return ""
 
 
-def alone(x: pd.Series, y: pd.Series) -> float:
+def alone(x: Any, y: Any) -> float:
     """The share of rows that the most common class of their value of `x` gets right; 0 where values are too rare."""
-    counts = pd.crosstab(x, y)
-    counts = counts[counts.sum(axis=1) >= LEAST]
-    rows = counts.to_numpy().sum()
-    return float(counts.max(axis=1).sum() / rows) if rows >= 0.9 * len(y) else 0.0
-
-
-def explained(x: pd.Series, y: pd.Series) -> float:
-    """The share of the variance of `y` that the values of `x` explain; 0 where values are too rare."""
-    groups = y.groupby(x)
-    if groups.size().median() < LEAST or not y.var():
+    rows, width = np.bincount(x), int(y.max()) + 1
+    if rows[rows >= LEAST].sum() < 0.9 * len(y):
         return 0.0
-    return float(1 - ((y - groups.transform("mean")) ** 2).mean() / y.var(ddof=0))
+    pairs, counts = np.unique(x * width + y, return_counts=True)
+    most = np.zeros(len(rows))
+    np.maximum.at(most, pairs // width, counts)
+    return float(most[rows >= LEAST].sum() / rows[rows >= LEAST].sum())
 
 
-def bins(x: pd.Series) -> pd.Series:
-    """Numbers in up to 50 bins of about as many rows each, equal ones in the same."""
+def explained(x: Any, y: Any) -> float:
+    """The share of the variance of `y` that the values of `x` explain; 0 where values are too rare."""
+    rows = np.bincount(x)
+    if np.median(rows) < LEAST or not y.var():
+        return 0.0
+    means = np.bincount(x, y) / rows
+    return float(1 - ((y - means[x]) ** 2).mean() / y.var())
+
+
+def bins(x: Any) -> Any:
+    """Numbers as positions: up to 20 different ones each its own, and more in up to 50 bins of about as many rows."""
+    codes, distinct = pd.factorize(x)
+    if len(distinct) <= 20:
+        return codes
     count = min(50, max(2, len(x) // (2 * LEAST)))
-    return ((x.rank() - 1) * count // len(x)).astype(int)
+    return ((ranks(x) - 1) * count // len(x)).astype(int)
 
 
-def same_order(x: pd.Series, y: pd.Series) -> bool:
+def same_order(x: Any, y: Any) -> bool:
     """Whether two columns of numbers rank the rows alike, or exactly the other way round, up to a little noise."""
-    if y.nunique() < 10 or x.nunique() < 10:
+    if len(np.unique(y)) < 10 or len(np.unique(x)) < 10:
         return False
-    return bool(abs(np.corrcoef(x.rank(), y.rank())[0, 1]) >= 0.999)
+    return bool(abs(np.corrcoef(ranks(x), ranks(y))[0, 1]) >= 0.999)
 
 
-def numbers(column: Any) -> pd.Series | None:
-    """A column of numbers, flags or dates as float64; None for others."""
+def ranks(x: Any) -> Any:
+    return pd.Series(x).rank().to_numpy()
+
+
+def numbers(column: Any) -> Any:
+    """A column of numbers, flags or dates as float64, shape (rows,); None for others."""
     type_ = column.type
     if is_.is_date(type_) or is_.is_timestamp(type_):
         column = column.cast(pa.timestamp("s", getattr(type_, "tz", None)), safe=False).cast(pa.int64())
     elif is_.is_time(type_) or is_.is_duration(type_):
         column = column.cast(pa.int32() if type_.bit_width == 32 else pa.int64())
-    elif not (is_.is_integer(type_) or is_.is_floating(type_) or is_.is_decimal(type_) or is_.is_boolean(type_)):
+    elif not (is_number(type_) or is_.is_boolean(type_)):
         return None
-    return pd.Series(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
 
 
-def texts(column: Any) -> pd.Series:
-    return pd.Series([str(value) for value in column.to_pylist()], dtype=object)
+def coded(column: Any) -> tuple[Any, list[str]]:
+    """Values as their positions in a list of the different ones, as text."""
+    whole = column.combine_chunks().dictionary_encode()
+    positions = whole.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return positions, [str(value) for value in whole.dictionary.to_pylist()]

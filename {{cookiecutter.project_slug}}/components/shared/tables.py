@@ -19,15 +19,21 @@ def schema_of(path: Path) -> Any:
 
 def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[Any]:
     """The Parquet file `path` as record batches of at most 65,536 rows."""
-    import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 
     # Small buffers, and no column chunks of the whole file ahead: memory is that of a batch, whatever the row groups.
     with ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
         for batch in file.iter_batches(65_536, columns=columns):
-            schema = _plain(batch.schema)
-            arrays = [_cast(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
-            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+            yield plain(batch)
+
+
+def plain(batch: Any) -> Any:
+    """A record batch in the types of `_plain`."""
+    import pyarrow as pa
+
+    schema = _plain(batch.schema)
+    arrays = [_cast(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _plain(schema: Any) -> Any:
@@ -35,18 +41,18 @@ def _plain(schema: Any) -> Any:
     import pyarrow as pa
     import pyarrow.types as is_
 
-    def plain(type_: Any) -> Any:
+    def simple(type_: Any) -> Any:
         if isinstance(type_, pa.BaseExtensionType):
-            return plain(type_.storage_type)
+            return simple(type_.storage_type)
         if is_.is_run_end_encoded(type_) or (is_.is_dictionary(type_) and is_text(type_.value_type)):
-            return plain(type_.value_type)
+            return simple(type_.value_type)
         if is_text(type_):
             return pa.string()
         if is_.is_large_binary(type_) or is_.is_binary_view(type_):
             return pa.binary()
         return pa.float32() if is_.is_float16(type_) else type_
 
-    return pa.schema([pa.field(field.name, plain(field.type)) for field in schema])
+    return pa.schema([pa.field(field.name, simple(field.type)) for field in schema])
 
 
 def _cast(column: Any, type_: Any) -> Any:

@@ -98,7 +98,7 @@ def _leaks(table: Path, target: str, problem_type: str) -> dict[str, str]:
 def _note(column: Column, found: "Gathered", leak: str) -> None:
     """Put with a column what the gathering step and the hints of leakage say of it."""
     if leak:
-        column.notes.append(f"{leak}: is it known before the event?")
+        column.notes.append(leak)
     if column.name in found.notes:
         column.notes.append(found.notes[column.name] + _otherwise(column, found))
 

@@ -6,6 +6,8 @@ from ..terminal import on_terminal, printable
 from .schema_yaml import shown
 from .understanding import Column
 
+NAME = 80  # characters of a name that are shown
+
 
 def show(columns: list[Column], target: str) -> None:
     """Print the columns; the notes of one go on below where the terminal is narrow."""
@@ -21,7 +23,7 @@ def show(columns: list[Column], target: str) -> None:
     table.add_column("values", overflow="fold", max_width=40)
     table.add_column("note", overflow="fold")
     for column in columns:
-        name = column.name + (" (target)" if column.name == target else "")
+        name = column.name[:NAME] + "…" * (len(column.name) > NAME) + (" (target)" if column.name == target else "")
         gaps = f"{column.missing:,}" if column.missing else ""
         many = f"{column.distinct:,}" if column.kind != "left out" else ""
         cells = [name, column.kind, gaps, many, _values(column), "; ".join(column.notes)]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 EXACT = 200_000  # rows up to which distinct values are counted one by one
+AT_ONCE = 25  # columns that one query counts: its memory, and what it takes to plan it, is that of these
 FEW = 20  # values that are listed, and that categories are told apart by
 
 
@@ -31,11 +32,13 @@ def columns_of(path: Path) -> list[Column]:
     from pyarrow.parquet import read_schema
 
     schema = read_schema(path)
-    table = "read_parquet('" + str(path).replace("'", "''") + "')"
+    # Columns go by their number: DuckDB takes names that differ in capitals only for the same.
+    numbered = ", ".join(f"c{number}" for number in range(len(schema)))
+    table = "read_parquet('" + str(path).replace("'", "''") + f"') AS t({numbered})"
     with duckdb.connect(config={"memory_limit": "600MB", "threads": 4}) as connection:
         columns = _counted(connection, table, schema)
-        for column in columns:
-            name = _quoted(column.name)
+        for number, column in enumerate(columns):
+            name = f"c{number}"
             if column.distinct <= FEW + 5:
                 query = f"SELECT {name}, count(*) FROM {table} WHERE {name} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
                 found = connection.execute(query).fetchall()
@@ -56,13 +59,15 @@ def _counted(connection: Any, table: str, schema: Any) -> list[Column]:
     different = "count(DISTINCT {0})" if rows <= EXACT else "approx_count_distinct({0})"
     columns = [Column(each.name, _kind(each.type), each.type, 0, 0, 0) for each in schema]
     asked = []
-    for column in columns:
-        name = _quoted(column.name)
+    for number, column in enumerate(columns):
+        name = f"c{number}"
         ends = column.kind in ("number", "date", "time")
         asked += [f"count({name})", different.format(name)]
         asked += [f"{end}({name})" if ends else "NULL" for end in ("min", "max")]
         asked.append("NULL" if ends else f"approx_top_k({name}, 3)")
-    found = _first(connection, f"SELECT {', '.join(asked)} FROM {table}")
+    found = []
+    for start in range(0, len(asked), 5 * AT_ONCE):
+        found += _first(connection, f"SELECT {', '.join(asked[start : start + 5 * AT_ONCE])} FROM {table}")
     for number, column in enumerate(columns):
         there, distinct, column.low, column.high, most = found[5 * number : 5 * number + 5]
         column.distinct = min(distinct, there)
@@ -81,10 +86,6 @@ def _kind(type_: Any) -> str:
     if is_.is_date(type_) or is_.is_timestamp(type_):
         return "date"
     return "time" if is_.is_time(type_) or is_.is_duration(type_) else "category"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _may_name_rows(column: Column) -> bool:

@@ -36,7 +36,11 @@ def copy_parquet(files: Sequence[Path], target: Path, reading: Reading) -> Gathe
         schema = schema.append(pa.field(name, pa.string()))
     if twice := [name for name, count in Counter(schema.names).items() if count > 1]:
         raise StepError(f"columns with the same name: {', '.join(map(repr, twice))}. Rename them in the source.")
-    kept, notes = plain_schema(schema, next(batches(files[0]), None), reading)
+    names = [name or f"column_{number}" for number, name in enumerate(schema.names, 1)]
+    unnamed = {name: "it has no name in the source" for name in names if name not in schema.names}
+    schema = pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)])
+    first = next(batches(files[0]), None)
+    kept, notes = plain_schema(schema, first and first.rename_columns(names[: first.num_columns]), reading)
     rows = 0
     with ParquetWriter(target, kept) as writer:
         for file in files:
@@ -44,10 +48,11 @@ def copy_parquet(files: Sequence[Path], target: Path, reading: Reading) -> Gathe
                 batch.validate(full=True)  # a damaged file may hold what is no text
                 for name, value in parts_of(file, root).items():
                     batch = batch.append_column(name, pa.repeat(pa.scalar(value), batch.num_rows))
+                batch = batch.rename_columns(names)
                 columns = [plain(batch.column(field.name), field, reading) for field in kept]
                 writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=kept))
                 rows += batch.num_rows
-    return Gathered(rows, len(kept), [], notes, schema.names, reading)
+    return Gathered(rows, len(kept), [], unnamed | notes, names, reading)
 
 
 def parts_of(file: Path, root: Path) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What the columns of a delimited file hold, decided from all of their values, and said where it is not plain."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ from kinds import GROUPED, KINDS, NUMBERS, quoted, sql_of
 from reading import WORDS, Reading
 from shared.step import StepError
 
+AT_ONCE = 40  # columns that one query asks about: what DuckDB takes to plan it grows with their square
 HEAD_ROWS = 1_000  # by which a kind is ruled out for a column
 ZEROS = "regexp_full_match({c}, '[-+]?0[0-9]+')"
 COMMA = r"regexp_matches({c}, '\d,(\d{{1,2}}|\d{{4,}})\D*$')"  # no groups of thousands end so
@@ -51,12 +52,15 @@ def decide_all(connection: Any, source: str, names: Sequence[str], reading: Read
     for c, name in pairs.items():
         if (told := reading.columns.get(name)) and told not in likely[c]:
             likely[c].append(told)
-    found = count(connection, source, likely, missing)
+    if len(pairs) > AT_ONCE:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE everything AS FROM {source}")
+        source = "everything"
+    found = in_parts(count, connection, source, likely, missing)
     if odd := {c: with_numbers(likely[c]) for c, fit in found.items() if is_odd(fit)}:
-        found |= look_at(connection, source, odd, missing)
+        found |= in_parts(look_at, connection, source, odd, missing)
     decimal = reading.decimal or decimal_of(found.values(), delimiter)
     if decimal == "," and (points := {c: with_numbers(likely[c]) for c in found if may_be_grouped(found[c])}):
-        found |= look_at(connection, source, points, missing)
+        found |= in_parts(look_at, connection, source, points, missing)
     return Decisions({name: decide(name, found[c], reading, decimal) for c, name in pairs.items()}, decimal)
 
 
@@ -79,6 +83,20 @@ def plausible(connection: Any, columns: Sequence[str], missing: Sequence[str]) -
 def with_numbers(kinds: Sequence[str]) -> list[str]:
     """The kinds, and all of numbers where one of them is a number."""
     return [kind for kind in KINDS if kind in kinds or (kind in NUMBERS and set(NUMBERS) & set(kinds))]
+
+
+def in_parts(
+    ask: Callable[..., dict[str, Fit]],
+    connection: Any,
+    source: str,
+    kinds: Mapping[str, Sequence[str]],
+    missing: Sequence[str],
+) -> dict[str, Fit]:
+    """What `ask`, which is `count` or `look_at`, finds, of AT_ONCE columns after the other."""
+    columns, found = list(kinds), dict[str, Fit]()
+    for start in range(0, len(columns), AT_ONCE):
+        found |= ask(connection, source, {c: kinds[c] for c in columns[start : start + AT_ONCE]}, missing)
+    return found
 
 
 def count(connection: Any, source: str, kinds: Mapping[str, Sequence[str]], missing: Sequence[str]) -> dict[str, Fit]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+from pyarrow.parquet import ParquetWriter
 
 from accounting import account
 from deciding import Decisions, decide_all
@@ -19,6 +21,7 @@ from dialect import Dialect, NotUtf8, dialect_of
 from kinds import quoted, sql_of
 from reading import Gathered, Reading
 from shared.step import StepError
+from shared.tables import batches, schema_of
 from unpacking import in_utf8, marked, words_of
 
 THOROUGH_BYTES = 64 << 20  # a source up to here is looked at as a whole before it is read
@@ -130,7 +133,7 @@ def write(
     target: Path,
 ) -> int:
     """Write the columns that are not left out as their kinds; return the number of rows."""
-    chosen = []
+    chosen, names = [], []
     for number, (name, one) in enumerate(decisions.columns.items()):
         if name in reading.drop:
             continue
@@ -142,6 +145,7 @@ def write(
             value = f"CASE WHEN {c} IS NOT NULL THEN error({quoted(MISFIT)}) END"
         elif one.strict and one.kind != "text":
             value = f"CASE WHEN {c} IS NOT NULL THEN coalesce({value}, error({quoted(MISFIT)})) END"
+        names.append(name)
         chosen.append(f'{value} AS "{name.replace(chr(34), chr(34) * 2)}"')
     if not chosen:
         raise StepError("every column is left out (drop). Keep one.")
@@ -151,7 +155,19 @@ def write(
     found: Any = connection.execute(
         f"COPY (SELECT {', '.join(chosen)} FROM {source}) TO {quoted(str(target))} ({options})"
     ).fetchone()
+    if len({name.casefold() for name in names}) < len(names):
+        rename(target, names)
     return int(found[0])
+
+
+def rename(path: Path, names: Sequence[str]) -> None:
+    """Give the columns of a Parquet file their names: DuckDB changes those that differ from others in capitals only."""
+    renamed = path.with_name(f"{path.name}.renamed")
+    schema = pa.schema([field.with_name(name) for field, name in zip(schema_of(path), names, strict=True)])
+    with ParquetWriter(renamed, schema) as writer:
+        for batch in batches(path):
+            writer.write_batch(batch.rename_columns(names))
+    renamed.replace(path)
 
 
 def same_columns(first: Path, names: list[str], other: Path, others: list[str]) -> None:

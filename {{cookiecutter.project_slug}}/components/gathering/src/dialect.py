@@ -18,6 +18,7 @@ from shared.step import StepError
 HEAD_BYTES = 1 << 20
 SAMPLE_ROWS = 20_480  # that the sniffer looks at
 DELIMITERS = ",;\t|"
+NAME = 1_000  # characters of a name, at most: YAML takes no longer one for a key
 NUMBER = re.compile(r"[-+]?[\d.,]*\d")
 
 
@@ -123,8 +124,9 @@ def named(header: list[str]) -> tuple[list[str], list[str]]:
             stripped[number - 1] = f"column_{number}"
     if twice := [name for name, count in Counter(stripped).items() if count > 1]:
         raise StepError(f"columns with the same name: {', '.join(map(repr, twice))}. Rename them in the source.")
-    if twice := [name for name, count in Counter(map(str.lower, stripped)).items() if count > 1]:
-        raise StepError(f"columns whose names differ in capitals only: {', '.join(twice)}. Rename them in the source.")
+    if long := [name for name in stripped if len(name) > NAME]:
+        said = f"the name of a column has {len(long[0])} characters: '{long[0][:60]}...'"
+        raise StepError(f"{said}. Shorten it in the source, or say how the file is written (delimiter).")
     return stripped, notes
 
 

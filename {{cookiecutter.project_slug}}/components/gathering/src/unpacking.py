@@ -104,7 +104,8 @@ def format_of(path: Path, reading: Reading) -> Format:
     strange = next((what for mark, what in STRANGE.items() if head.startswith(mark)), "")
     if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
         strange = "a web page"
-    if not strange and b"\0" in head and not (reading.encoding or marked(path)):
+    # A text may have a few of these where a program wrote over it; in other files they are many.
+    if not strange and 100 * head.count(0) > len(head) and not (reading.encoding or marked(path)):
         strange = "no text"
     if strange:
         raise StepError(f"{path.name!r} is {strange}. Give CSV, TSV, Parquet, JSON lines or Excel.")
@@ -125,7 +126,11 @@ def is_json(head: bytes) -> bool:
 def marked(path: Path) -> str:
     """The encoding that the first bytes of a text say; empty where they say none, or UTF-8."""
     with path.open("rb") as file:
-        first = file.read(4)
+        first = file.read(64)
+    if len(first) > 8 and all(first[::2]) and not any(first[1::2]):
+        return "utf-16-le"  # without a mark: Latin letters have a zero after each
+    if len(first) > 8 and all(first[1::2]) and not any(first[::2]):
+        return "utf-16-be"
     return next((name for mark, name in MARKS.items() if first.startswith(mark)), "")
 
 

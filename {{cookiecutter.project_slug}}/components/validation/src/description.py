@@ -1,6 +1,7 @@
 """What is in each column: how much is missing, how the rest is distributed, and what a model should not learn from."""
 
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
@@ -19,8 +20,11 @@ from shared.tables import batches, schema_of
 SAMPLE = 10_000  # rows, about so many and by chance, that the distributions of a larger table are drawn from
 
 
-def describe(table: Path, rows: int, missing: Counter[str]) -> list[tuple[object, ...]]:
-    """A row for each column: name, type, missing values, a histogram, the values in words, and what is to be noted."""
+def describe(table: Path, rows: int, missing: Counter[str], hints: Mapping[str, str]) -> list[tuple[object, ...]]:
+    """A row for each column: name, type, missing values, a histogram, the values in words, and what is to be noted.
+
+    `hints` are notes on some columns, by name.
+    """
     sample, extent = draw(table, rows), extents(table)
     values = {field.name: feature(sample.column(field.name)) for field in sample.schema}
     same = copies(values)
@@ -38,8 +42,9 @@ def describe(table: Path, rows: int, missing: Counter[str]) -> list[tuple[object
             words = ", ".join(shares + [f"{len(common) - 5} more"] * (len(common) > 5))
             plot = histogram([count for _, count in common.most_common(20)]) if common else ""
         share = f"{gaps} ({gaps / rows:.1%})" if gaps else ""
-        noted = [*notes(field.type, known, gaps, rows), *same.get(name, [])]
-        described.append((name, field.type, share, plot, words, "; ".join(noted)))
+        counts = is_count(field.type, extent.get(name), rows)
+        noted = [*notes(field.type, known, gaps, rows, counts), *same.get(name, []), hints.get(name, "")]
+        described.append((name, field.type, share, plot, words, "; ".join(filter(None, noted))))
     return described
 
 
@@ -50,7 +55,12 @@ def draw(table: Path, rows: int) -> Any:
     return pa.Table.from_batches(parts, schema_of(table))
 
 
-def notes(type_: Any, known: Any, gaps: int, rows: int) -> list[str]:
+def is_count(type_: Any, ends: tuple[Any, Any] | None, rows: int) -> bool:
+    """Whether whole numbers, if all are different, are those from the least to the greatest."""
+    return bool(ends and pa.types.is_integer(type_) and ends[1] - ends[0] == rows - 1)
+
+
+def notes(type_: Any, known: Any, gaps: int, rows: int, counts: bool) -> list[str]:
     """What is odd about a column, of which `known` are the values in the sample, without the missing ones."""
     distinct = len(np.unique(known.astype(str))) if known.dtype == object else len(np.unique(known))
     found = ["nearly all missing"] if rows > gaps >= 0.95 * rows else []
@@ -59,7 +69,8 @@ def notes(type_: Any, known: Any, gaps: int, rows: int) -> list[str]:
     elif distinct == 1 and len(known) > 1:
         found.append("one value: it tells a model nothing")
     elif distinct == len(known) > 20 and (known.dtype == object or pa.types.is_integer(type_)):
-        found.append("another value in each row: a model learns nothing from it")
+        what = "counts the rows" if counts and not gaps else "another value in each row"
+        found.append(f"{what}: a model learns nothing from it")
     return found
 
 

@@ -1,9 +1,10 @@
 """Validation: is the table what schema.yaml says? A report either way; the step fails where it is not."""
 
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 import pandera.pandas as pandera
@@ -15,6 +16,7 @@ from typer import Option
 from description import SAMPLE, describe
 from schema_yaml import load_schema
 from shared.features import is_date
+from shared.hints import leaks
 from shared.metadata import write_metadata
 from shared.reports import render
 from shared.step import StepError, run, write_text, writing
@@ -35,19 +37,22 @@ def main(
     validated: Annotated[Path, Option(help="Parquet table to write, with the declared types.")],
     report: Annotated[Path, Option(help="HTML report to write, also where the table is refused.")],
     schema: Annotated[Path, Option(help="The pandera schema.")] = SCHEMA,
+    target: Annotated[str, Option(help="Column to predict: what tells too much of it is noted.")] = "",
+    problem_type: Annotated[Literal["classification", "regression"], Option(help="What it is.")] = "classification",
     executor_input: Annotated[str, Option(help="KFP's description of the task.")] = "",
 ) -> None:
     with writing(validated) as temporary:
         missing = missing_values(table)
         failures = validate(table, load_schema(schema), temporary)
-        write_report(report, table, missing, failures)
-        rows = rows_of(table)
+        rows, hints = rows_of(table), leaks(table, target, problem_type)
+        write_report(report, table, missing, failures, hints)
         shape = {"rows": rows, "columns": len(missing)}
         counts = {"violations": len(failures), "missing_values": missing.total()}
         write_metadata(executor_input, {"validated": shape, "report": shape | counts})
         gaps = ", ".join(f"{name} {count}" for name, count in missing.items() if count) or "none"
         said = [sentence(*key, *found) for key, found in failures.items()]
-        print(f"{rows} rows, {len(missing)} columns; missing values: {gaps}", *said, sep="\n")
+        suspicious = [f"column {name!r} {hint}" for name, hint in hints.items()]
+        print(f"{rows} rows, {len(missing)} columns; missing values: {gaps}", *suspicious, *said, sep="\n")
         if said:
             more = f"; and {len(said) - 3} more" if len(said) > 3 else ""
             raise StepError(
@@ -166,11 +171,13 @@ def sentence(column: str, check: str, count: int, first: list[str]) -> str:
     return f"{column}: {check} failed for {count} row{'s' * (count > 1)}{example}"
 
 
-def write_report(report: Path, table: Path, missing: Counter[str], failures: Failures) -> None:
+def write_report(
+    report: Path, table: Path, missing: Counter[str], failures: Failures, hints: Mapping[str, str]
+) -> None:
     failed = [(*key, count or "", ", ".join(first)) for key, (count, first) in failures.items()]
     rows = rows_of(table)
     title = f"{len(failed)} check{'s' * (len(failed) > 1)} failed" if failed else "the table holds"
-    values = {"rows": rows, "sample": SAMPLE, "failed": failed, "columns": describe(table, rows, missing)}
+    values = {"rows": rows, "sample": SAMPLE, "failed": failed, "columns": describe(table, rows, missing, hints)}
     write_text(report, render(REPORT, title=f"Validation: {title}", **values))
 
 
