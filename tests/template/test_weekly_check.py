@@ -23,7 +23,7 @@ FILES = {
     "gitlab": ".gitlab-ci.yml",
     "azure-devops": "azure-pipelines.yml",
 }
-# Stand-ins: uv makes an update as `inv template.update` does; gh and az note what they were asked, and hand on the patch.
+# Stand-ins: uv makes an update as `inv template.update` does; gh and az note what they were asked.
 PROGRAMS = {
     "uv": """\
 echo "uv $*" >> "$ASKED"
@@ -67,7 +67,7 @@ class Weekly:
             made, written = jobs["jobs"]["make"]["steps"], jobs["jobs"]["write"]["steps"]
             key = "run"
         else:
-            made, written = ([job for job in jobs["jobs"] if job["job"] == name][0]["steps"] for name in MADE_WRITTEN)
+            made, written = (next(job for job in jobs["jobs"] if job["job"] == name)["steps"] for name in MADE_WRITTEN)
             key = "script"
         texts = ["\n".join(step[key] for step in steps if key in step) for steps in (made, written)]
         return texts[0].replace("pip install uv==0.13.9", ""), texts[1]
@@ -212,7 +212,11 @@ def test_a_patch_reaches_nothing_outside(weekly: Weekly, name: str) -> None:
     work = weekly.folder / "work"
     git(weekly.folder, "clone", "--quiet", str(weekly.origin), str(work))
     done = subprocess.run(
-        ["git", "apply", "--index", "-"], cwd=work, input=(link if mode else "") + forged, capture_output=True, text=True
+        ["git", "apply", "--index", "-"],
+        cwd=work,
+        input=(link if mode else "") + forged,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode and (name in done.stderr), done.stderr
     assert git(work, "status", "--porcelain") == "" and not (work.parent / "outside").exists()
@@ -226,15 +230,20 @@ def test_what_runs_new_code_holds_no_token_and_what_writes_runs_none() -> None:
     assert make["steps"][0]["with"] == {"persist-credentials": False}
     assert not any(word in yaml.safe_dump(make) for word in ("token", "secrets", "GH_TOKEN"))
     assert write["permissions"] == {"actions": "write", "contents": "write", "pull-requests": "write"}
-    assert len(write["steps"]) == 2 and not any(word in yaml.safe_dump(write) for word in ("uv ", "pip", "python", "inv "))
+    assert len(write["steps"]) == 2 and not any(
+        word in yaml.safe_dump(write) for word in ("uv ", "pip", "python", "inv ")
+    )
     assert "workflow_dispatch" in (PROJECT / CI["github"]).read_text(encoding="utf-8")
 
     gitlab = yaml.safe_load((PROJECT / FILES["gitlab"]).read_text(encoding="utf-8"))
     assert "environment" not in gitlab["template"] and "TOKEN" not in str(gitlab["template"])
-    assert gitlab["template-write"]["environment"]["name"] == "template" and gitlab["template-write"]["before_script"] == []
+    assert (
+        gitlab["template-write"]["environment"]["name"] == "template"
+        and gitlab["template-write"]["before_script"] == []
+    )
     assert gitlab["release"]["environment"]["name"] == "release"
 
     azure = yaml.safe_load((PROJECT / FILES["azure-devops"]).read_text(encoding="utf-8"))
-    make, write = ([job for job in azure["jobs"] if job["job"] == name][0] for name in MADE_WRITTEN)
+    make, write = (next(job for job in azure["jobs"] if job["job"] == name) for name in MADE_WRITTEN)
     assert make["steps"][0]["persistCredentials"] == "false" and "AccessToken" not in str(make)
     assert "AccessToken" in str(write) and not any(word in str(write) for word in ("uv ", "pip ", "UsePython", "inv "))
