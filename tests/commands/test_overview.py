@@ -49,7 +49,9 @@ def test_a_line_of_the_list_is_a_line(project: Path) -> None:
 def test_the_version_is_that_of_project_template_and_kfp(project: Path) -> None:
     said = inv(project, "version").stdout.splitlines()
     assert said == ["my-kfp-project 0.1.0", "kf-template 0.1.0", "kfp 2.17.0"]
-    script = "import sys; from invoke import Program; Program().run('inv version', exit=False); print('kfp' in sys.modules)"
+    script = (
+        "import sys; from invoke import Program; Program().run('inv version', exit=False); print('kfp' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", script], cwd=project, capture_output=True, text=True).stdout.endswith(
         "False\n"
     )

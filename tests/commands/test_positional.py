@@ -1,4 +1,4 @@
-"""Positional arguments that are lists or optional, slips, and the one method of invoke's parser that is replaced for them."""
+"""Positional arguments that are lists or optional, slips, and the one method of invoke's parser that is replaced."""
 
 import inspect
 import subprocess
@@ -76,8 +76,8 @@ def test_the_seam_into_invoke_says_what_to_do_when_a_release_moves_it() -> None:
 
     Where this fails after an upgrade of invoke: see in its changelog whether it takes lists as positional arguments
     (pyinvoke/invoke#760) and `--help` after one that is missing (pyinvoke/invoke#982); the tests above say what has to
-    work, optional ones and the nearest word included. If it does, delete that file and the line in `tasks/__init__.py`; if not, bring it into line with
-    `invoke/parser/parser.py` of the new release.
+    work, optional ones and the nearest word included. If it does, delete that file and the line in `tasks/__init__.py`;
+    if not, bring it into line with `invoke/parser/parser.py` of the new release.
     """
     assert list(inspect.signature(ParseMachine.handle).parameters) == ["self", "token"]
     source = inspect.getsource(ParseMachine)
