@@ -1,7 +1,7 @@
 """Puts the packages of a lock into an image: `python install.py LOCK`. Runs while the image is built, in its Python.
 
-They go into /opt/venv, without what no step uses there: test suites, C sources, copies of one file, the parts of packages
-that `UNUSED` names. Bytecode is made by content and not by time, so that two builds give the same.
+They go into /opt/venv, without what no step uses there: test suites, C sources, copies of one file, the parts of
+packages that `UNUSED` names. Bytecode is made by content and not by time, so that two builds give the same.
 """
 
 import os
@@ -74,7 +74,9 @@ def main(lock: str) -> None:
     inside = {path: path.relative_to(site) for path in new}
     code = [path for path in new if path.suffix == ".py" and of_tests(inside[path]) is None]
     kept = needed_tests(code)
-    sizes = {path.stat().st_size: path for path in sorted(before) if not path.is_symlink()}  # a copy may be of a layer below
+    sizes = {
+        path.stat().st_size: path for path in sorted(before) if not path.is_symlink()
+    }  # a copy may be of a layer below
     for path in new:
         depth = of_tests(inside[path])
         of_no_use = path.suffix in SOURCES or UNUSED.match(inside[path].as_posix())
