@@ -139,10 +139,36 @@ def found(bake: Bake) -> dict[str, dict[str, Any]]:
     """What came of every table."""
     project = bake()
     files = [path for path in TABLES.iterdir() if path.name != "schemas"]
-    cases = {path.name: {"source": str(path), "target": TARGETS.get(path.name, "bought")} for path in files}
+    targets = {path.name: TARGETS.get(path.name, "bought") for path in files}
+    cases = {path.name: {"source": str(path), "target": targets[path.name], "steps": True} for path in files}
     for name in ("duplicate_names.parquet",):
         cases[name]["target"] = "a"
     return adopted(project, cases | made(project))
+
+
+STOPPED = {
+    "na_as_class.csv": "target 'answer' has the one value 'ok'. Choose another target.",
+    "one_member_class.csv": "class 'maybe' of target 'bought' has a single row (3 classes in 60 rows). Give more rows",
+}
+RUN = sorted(path.name for path in TABLES.iterdir() if path.name not in {"schemas", *REFUSED, *STOPPED})
+WITHOUT_TARGET = {"float01_target_missing.csv": 2, "nan_target.csv": 3, "nullable_int_target.parquet": 7}
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_every_table_goes_through_all_five_steps_with_all_its_rows(found: dict[str, dict[str, Any]], name: str) -> None:
+    came = found[name]
+    run, rows = came["run"], came["rows"]
+    assert "refused" not in run, run
+    assert run["rows"]["table"] == run["rows"]["validated"] == rows
+    assert run["rows"]["train"] + run["rows"]["test"] == rows - WITHOUT_TARGET.get(name, 0)
+    assert run["rows"]["predictions"] == run["rows"]["test"] > 0
+    assert ("accuracy" if came["problem"] == "classification" else "r2") in run["metrics"]
+
+
+@pytest.mark.parametrize("name", STOPPED)
+def test_what_cannot_be_learnt_is_a_sentence_of_the_run(found: dict[str, dict[str, Any]], name: str) -> None:
+    assert STOPPED[name] in found[name]["run"]["refused"]
+    assert "a run will be refused" in found[name]["said"]
 
 
 @pytest.mark.parametrize("name", PLAIN)

@@ -28,7 +28,7 @@ def adopted(project: Path, cases: dict[str, dict[str, Any]]) -> dict[str, dict[s
     return found
 
 
-def one(source: str, target: str, folder: Path, **choices: Any) -> dict[str, Any]:
+def one(source: str, target: str, folder: Path, steps: bool = False, **choices: Any) -> dict[str, Any]:
     import pyarrow.parquet as pq
     from invoke.exceptions import Exit
 
@@ -44,6 +44,7 @@ def one(source: str, target: str, folder: Path, **choices: Any) -> dict[str, Any
         return {"said": said.getvalue(), "error": str(problem)}
     whole = pq.read_table(folder / "table")
     return {
+        "run": run(folder / "run") if steps else {},
         "said": said.getvalue(),
         "rows": whole.num_rows,
         "types": {name: str(type_) for name, type_ in zip(whole.schema.names, whole.schema.types, strict=True)},
@@ -57,6 +58,41 @@ def one(source: str, target: str, folder: Path, **choices: Any) -> dict[str, Any
         "schema": adopt.SCHEMA.read_text(encoding="utf-8"),
         "invoke": (adopt.ROOT / "invoke.yaml").read_text(encoding="utf-8"),
     }
+
+
+def run(folder: Path) -> dict[str, Any]:
+    """What the five steps make of the table that was adopted, read as invoke.yaml says: rows, metrics or a refusal."""
+    import pyarrow.parquet as pq
+    import yaml
+
+    parts = ("", *(f"{step}/src" for step in ("gathering", "validation", "preprocessing", "training", "prediction")))
+    sys.path += [str(Path.cwd() / "components" / part) for part in parts]
+    import gather  # type: ignore[import-not-found]
+    import predict
+    import preprocess
+    import train
+    import validate
+    from shared.step import StepError
+
+    told = yaml.safe_load(Path("invoke.yaml").read_text(encoding="utf-8"))["parameters"]
+    goal, reading = (told["target"], told["problem_type"]), json.dumps(told.get("reading", {}))
+    names = ("table", "validated", "train", "test", "model", "cv", "predictions", "metrics", "evaluation", "report")
+    at = {name: folder / name for name in names}
+    for file in at.values():
+        file.unlink(missing_ok=True)
+    found: dict[str, Any] = {}
+    try:
+        gather.main(told["source"], at["table"], reading)
+        validate.main(at["table"], at["validated"], at["report"], target=goal[0], problem_type=goal[1])
+        preprocess.main(at["validated"], goal[0], at["train"], at["test"], goal[1])
+        train.main(at["train"], goal[0], at["model"], at["cv"], goal[1], max_iter=3, folds=2)
+        results = (at[name] for name in ("predictions", "metrics", "evaluation", "report"))
+        predict.main(at["model"], at["test"], goal[0], *results, goal[1])
+        found["metrics"] = at["metrics"].read_text(encoding="utf-8").split()[::2]
+    except StepError as problem:
+        found["refused"] = str(problem)
+    rows = (name for name in ("table", "validated", "train", "test", "predictions") if at[name].exists())
+    return found | {"rows": {name: pq.read_metadata(at[name]).num_rows for name in rows}}
 
 
 def main(path: Path) -> None:

@@ -86,7 +86,8 @@ def learnable(train: Path, target: str, problem_type: str) -> tuple[Any, Any, di
     table = read(train)
     names, left_out = feature_names(table, target)
     x, y = features(table, names), target_values(table.column(target), problem_type)
-    for name in telling_nothing(x):
+    nothing = telling_nothing(x)
+    for name in nothing if len(nothing) < x.shape[1] else []:  # a table of nothing else is learnt from as it is
         left_out[name] = "it has another value in nearly every row, which says nothing of other rows"
     x = x[[name for name in names if name not in left_out]]
     for name, why in left_out.items():
