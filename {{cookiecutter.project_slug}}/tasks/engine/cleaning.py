@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO, cast
 
 from .. import masking
 
@@ -15,11 +16,15 @@ def clean(files: Iterable[Path]) -> None:
     for file in files if masking.known else ():
         partial = file.with_name(f"{file.name}.partial")
         try:
-            with file.open(encoding="utf-8", errors="surrogateescape", newline="") as old:
-                with partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as new:
-                    new.writelines(map(masking.masked, old))
+            with _opened(file, "r") as old, _opened(partial, "w") as new:
+                new.writelines(map(masking.masked, old))
             partial.replace(file)
         except OSError:
             for each in (partial, file):
                 with contextlib.suppress(OSError):
                     each.unlink()
+
+
+def _opened(file: Path, mode: str) -> TextIO:
+    """A text file whose bytes stay as they are, whatever they are."""
+    return cast(TextIO, file.open(mode, encoding="utf-8", errors="surrogateescape", newline=""))

@@ -12,9 +12,10 @@ COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")  # and what else a terminal woul
 
 
 def shown(value: object, most: int = 1000) -> Markup:
-    """A value as HTML, without credentials: cut to `most` characters; characters that are not seen, or turn others round, are written out.
+    """A value as HTML: cut to `most` characters; characters that are not seen, or turn others round, are written out.
 
-    What is HTML already stays as it is. This is Jinja's `finalize`: nothing comes into a page without it.
+    Credentials are masked. What is HTML already stays as it is. This is Jinja's `finalize`: nothing comes into a page
+    without it.
     """
     if isinstance(value, Markup):
         return value

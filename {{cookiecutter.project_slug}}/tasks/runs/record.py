@@ -87,8 +87,8 @@ class Run:
     def save(self) -> None:
         """Write `run.json` whole or not at all: at once, or within a moment where it has just been written.
 
-        A run that is over is written at once. Credentials are masked. Inputs, outputs and metrics are replaced, never changed: another thread
-        may be writing them.
+        A run that is over is written at once. Inputs, outputs and metrics are replaced, never changed: another thread
+        may be writing them. Credentials are masked.
         """
         if self.status == "running":
             self._saver.soon()
