@@ -4,9 +4,9 @@ import time
 from typing import Any
 
 import pytest
-from shared import masking
 
 from helpers.template import PROJECT
+from shared import masking
 
 # A text, and what is shown of it.
 TEXTS = {
