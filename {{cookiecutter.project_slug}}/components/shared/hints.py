@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as is_
 
-from shared.tables import is_number, plain
+from shared.tables import is_number, plain, schema_of
 
 ROWS = 20_000  # that are looked at, from all over the table; of a wide one fewer
 CELLS = (
@@ -22,6 +22,8 @@ ALMOST = 0.99
 
 def leaks(path: Any, target: str, problem_type: str) -> dict[str, str]:
     """What is suspicious of the columns of the Parquet file `path`, by name: a phrase each."""
+    if target not in schema_of(path).names:
+        return {}
     found = suspicions(sample(path), target, problem_type == "classification")
     return {name: f"{said}: is it known before the event?" for name, said in found}
 
@@ -41,7 +43,7 @@ def sample(path: Any) -> Any:
 
 
 def suspicions(table: Any, target: str, classes: bool) -> Iterator[tuple[str, str]]:
-    if target not in table.column_names:
+    if target not in table.column_names:  # its values are nested
         return
     truth = table.column(target)
     known = pc.invert(pc.is_null(truth, nan_is_null=True))
@@ -105,7 +107,8 @@ def explained(x: Any, y: Any) -> float:
     if np.median(rows) < LEAST or not y.var():
         return 0.0
     means = np.bincount(x, y) / rows
-    return float(1 - ((y - means[x]) ** 2).mean() / y.var())
+    with np.errstate(all="ignore"):  # of numbers as large as they come
+        return float(1 - ((y - means[x]) ** 2).mean() / y.var())
 
 
 def bins(x: Any) -> Any:
