@@ -105,7 +105,7 @@ def format_of(path: Path, reading: Reading) -> Format:
     if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
         strange = "a web page"
     # A text may have a few of these where a program wrote over it; in other files they are many.
-    if not strange and 100 * head.count(0) > len(head) and not (reading.encoding or marked(path)):
+    if not strange and 1_000 * head.count(0) > len(head) and not (reading.encoding or marked(path)):
         strange = "no text"
     if strange:
         raise StepError(f"{path.name!r} is {strange}. Give CSV, TSV, Parquet, JSON lines or Excel.")
