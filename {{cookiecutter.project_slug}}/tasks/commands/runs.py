@@ -95,13 +95,27 @@ def compare(c: Context, id: str, others: list[str]) -> None:
 
 @task(
     positional=["id"],
-    help={"id": "a run's id, the start of one, or latest", "open": "open it in the browser"},
+    help={
+        "id": "a run's id, the start of one, or latest",
+        "all": "one page of all runs instead: sorted, filtered, over time, two compared",
+        "open": "open it in the browser",
+    },
 )
-def report(c: Context, id: str, open: bool = False) -> None:
+def report(c: Context, id: str = "latest", all: bool = False, open: bool = False) -> None:
     """Write a run's report anew, and show where it is."""
-    from ..report.pages import write_report
+    metric = load_settings(c).page_metric
+    if all:
+        from ..report.project import write_project
 
-    path = write_report(_whole(c, _run(id)))
+        _refresh(c)
+        runs = newest_first()
+        if not runs:
+            raise fail("there is no run yet; start one with: inv run")
+        path = write_project(runs, metric)
+    else:
+        from ..report.pages import write_report
+
+        path = write_report(_whole(c, _run(id)), metric)
     say(str(path.relative_to(ROOT)))
     if open:
         import webbrowser
