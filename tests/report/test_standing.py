@@ -84,11 +84,9 @@ def test_what_is_new_is_said_and_nothing_where_nothing_is(three: tuple[Project, 
 
 
 def test_a_loop_without_items_is_said_and_not_drawn(flow: Project) -> None:
-    flow.write(
-        "pipeline.py",
-        (flow.root / "pipeline.py").read_text(encoding="utf-8").replace("n: int = 3)", "n: int = 3, more: list[int] = [])")
-        + "    with dsl.ParallelFor(more) as each:\n        add(a=each)\n",
-    )
+    text = (flow.root / "pipeline.py").read_text(encoding="utf-8")
+    text = text.replace("n: int = 3)", "n: int = 3, more: list[int] = [])")
+    flow.write("pipeline.py", text + "    with dsl.ParallelFor(more) as each:\n        add(a=each)\n")
     flow.inv("run")
     shown = page(flow)
     assert "Not drawn: for each of more, which had no items." in shown.text
