@@ -22,27 +22,29 @@ STEP_STYLE = ROOT / "components" / "shared" / "style.css"
 SIGNS = {"succeeded": "✓", "cached": "≡", "failed": "✗", "stopped": "■", "running": "…", "pending": "…", "skipped": "-"}
 
 
-def rendered(template: str, **values: Any) -> str:
-    return _environment().get_template(template).render(values)
+def rendered(template: str, script: str = "page.js", **values: Any) -> str:
+    """A page made of a template. It may run this one script, which lies beside it."""
+    text = _read(HERE / script)
+    return _environment().get_template(template).render(values, script=Markup(text), policy=_policy(text))
 
 
 @functools.cache
 def _environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    from .compiled import Compiled
+
     made = Environment(
         loader=FileSystemLoader(HERE, encoding="utf-8"),
+        bytecode_cache=Compiled(Path(__file__)),
         autoescape=True,
         finalize=shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    script = _read(HERE / "page.js")
     made.globals |= {
         "fitting": fitting,
-        "policy": _policy(script),
-        "script": Markup(script),
         "signs": SIGNS,
         "step_style": Markup(_read(STEP_STYLE)),
         "style": Markup(_read(HERE / "run.css")),
