@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ..project.compiling import import_kfp
 from ..project.settings import Settings
@@ -44,6 +45,7 @@ def connect(config: Settings, say: Say) -> Api:
     host = config.kfp_host.rstrip("/")
     if not re.match(r"https?://\S+$", host):
         raise fail(f"invoke.yaml: kfp_host '{host}' must be an address, as in http://localhost:8080.")
+    _check_token(host, config)
     health = _health(host, config)
     namespace = config.kfp_namespace or None
     if health.get("multi_user") and not namespace:
@@ -69,6 +71,22 @@ def connect(config: Settings, say: Say) -> Api:
             ssl_ca_cert=_authorities(),
         )
     return Api(client, host, namespace)
+
+
+def _check_token(host: str, config: Settings) -> None:
+    """Raises `Exit` for a token of this environment that would go over a network for everybody to read.
+
+    That of a Kubeflow notebook's volume is of its cluster, and stays in it.
+    """
+    name = next((name for name in ("KFP_TOKEN", "KFP_TOKEN_FILE") if os.environ.get(name)), "")
+    address = urlsplit(host)
+    machine = (address.hostname or "").rstrip(".")
+    here = machine in ("localhost", "::1") or machine.endswith(".localhost") or re.fullmatch(r"127(\.\d+){3}", machine)
+    if name and address.scheme.lower() == "http" and not here and not config.kfp_token_over_http:
+        raise fail(
+            f"{name} would go to {host} unencrypted, for everybody on the way to read: give kfp_host an https address, "
+            "or a tunnel's on localhost; or allow it with kfp_token_over_http: true in invoke.yaml."
+        )
 
 
 def _token_file() -> Path | None:
