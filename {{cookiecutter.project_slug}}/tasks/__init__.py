@@ -2,11 +2,13 @@
 
 import importlib
 import importlib.util
+import sys
 from typing import Any
 
 from invoke.collection import Collection
 
 from . import commands as of
+from .files import told_in_a_sentence
 from .project.settings import OPTIONAL, check_settings_file
 
 ALONE = (
@@ -30,6 +32,7 @@ if importlib.util.find_spec("tasks.commands.aks"):  # only where Azure was chose
     aks = importlib.import_module("tasks.commands.aks")
     FAMILIES["aks"] = (aks.up, aks.status, aks.credentials, aks.down)
 
+sys.excepthook = told_in_a_sentence
 check_settings_file()
 of.positional.install()
 ns = Collection(*ALONE)
