@@ -130,7 +130,7 @@ def table(penguins: Path) -> Iterator[str]:
 
 
 def test_gathering_reads_a_signed_link_and_tells_nobody_of_its_signature(penguins: Path, table: str) -> None:
-    said = inv(penguins, "run", "-p", f"source={table}{TOKEN}")
+    said: str = inv(penguins, "run", "-p", f"source={table}{TOKEN}")
     gathered = newest(penguins)
     assert gathered["status"] == "succeeded"
     said += inv(penguins, "run", "-p", f"source={table}wrong-{TOKEN}-signature", code=1)
