@@ -12,6 +12,7 @@ import yaml
 from ..files import ROOT, write
 from ..project.settings import Settings
 from ..terminal import fail
+from . import passwords
 from .tools import apply, github_hint, kubectl, last_line, run
 
 Say = Callable[[str], None]
@@ -19,6 +20,7 @@ Say = Callable[[str], None]
 NAMESPACE = "kubeflow"
 NOTE = "kf-template"  # the ConfigMap in which what was applied is noted
 OVERLAY = ROOT / "deploy" / "kind"
+DATABASE = Path(__file__).with_name("database.yaml")  # what may reach it
 STAGE = ROOT / "build" / "cluster"
 RELEASE = "https://github.com/kubeflow/pipelines/manifests/kustomize"
 
@@ -40,8 +42,9 @@ def install(config: Settings, where: str, overlay: Path, say: Say, extra: str = 
     waited = kubectl(where, "wait", *definitions)
     if waited.returncode:
         raise fail(f"the cluster does not take Kubeflow's definitions: {last_line(waited)}")
+    passwords.ensure(where, NAMESPACE)
     folder = stage(config, "platform", overlay, extra)
-    objects = _names(_rendered(folder, config))
+    objects = _names(_rendered(folder, config)) + [f"secret/{name}" for name in passwords.SECRETS]
     apply(where, "-k", str(folder))
     note = {
         "apiVersion": "v1",
@@ -102,7 +105,7 @@ def _rendered(folder: Path, config: Settings) -> str:
 
 
 def _stamp(config: Settings, overlay: Path, extra: str) -> str:
-    text = (overlay / "kustomization.yaml").read_text(encoding="utf-8") + extra
+    text = (overlay / "kustomization.yaml").read_text(encoding="utf-8") + extra + DATABASE.read_text(encoding="utf-8")
     parts = (text, config.kfp_version, config.kfp_manifests, config.image_mirror)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
@@ -126,7 +129,9 @@ def stage(config: Settings, part: str, overlay: Path = OVERLAY, extra: str = "")
         base += version
     if part == "platform":
         text = (overlay / "kustomization.yaml").read_text(encoding="utf-8") + extra
-        text = re.sub(rf"(?m)^  - {RELEASE}/env/platform-agnostic\?ref=\S+$", lambda _: f"  - {base}", text)
+        both = f"  - {base}\n  - {DATABASE.name}"
+        text = re.sub(rf"(?m)^  - {RELEASE}/env/platform-agnostic\?ref=\S+$", lambda _: both, text)
+        write(folder / DATABASE.name, DATABASE.read_text(encoding="utf-8"))
     else:
         text = f"resources:\n  - {base}\n"
     write(folder / "kustomization.yaml", text)
