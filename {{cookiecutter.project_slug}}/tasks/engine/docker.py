@@ -21,6 +21,7 @@ from ..terminal import message_of
 from .executor_io import StepFailed
 from .host import why
 from .jobs import Job, Stopped, too_late
+from .keeper import Keeper
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -36,8 +37,9 @@ CLOUD = ("AWS_", "AZURE_STORAGE_", "GOOGLE_APPLICATION_CREDENTIALS")
 class Containers:
     """The containers of a run, so that none outlives it."""
 
-    def __init__(self, run: Run, variables: Collection[str] = ()) -> None:
+    def __init__(self, run: Run, keeper: Keeper, variables: Collection[str] = ()) -> None:
         self.stopping = False
+        self._keeper = keeper
         self._run = run
         self._variables = variables
         client = connect()
@@ -60,6 +62,7 @@ class Containers:
             client = connect()
             if self.stopping:
                 raise Stopped
+            self._keeper.watch()
             started = self._created(client, job)
             self._watched(client, started, job)
         except docker.errors.ImageNotFound:
