@@ -61,6 +61,16 @@ class Reader:
             if name in values and (output := source.get("taskOutputParameter")):
                 self._outputs[task.scope, output["producerTask"], output["outputParameterKey"]] = values[name]
 
+    def taken(self) -> dict[tuple[Scope, str], dict[str, str]]:
+        """The URIs of the outputs of each task, by its scope and name, that tasks which ran were given."""
+        found: dict[tuple[Scope, str], dict[str, str]] = {}
+        for task in self._workflow.tasks:
+            values = self.values(task)
+            for name, (producer, output) in values.sources.items():
+                if isinstance(given := values.inputs.get(name), dict):
+                    found.setdefault((task.scope, producer), {})[output] = given["uri"]
+        return found
+
     def values(self, task: Task) -> Values:
         image, execution, given = self._given[task.scope, task.name]
         found = Values(
