@@ -1,4 +1,4 @@
-"""Positional lists on the command line, and the one method of invoke's parser that is replaced for them."""
+"""Positional arguments that are lists or optional, slips, and the one method of invoke's parser that is replaced."""
 
 import inspect
 import subprocess
@@ -40,12 +40,22 @@ def project(bake: Bake) -> Path:
         "build training push prediction": "[['build', ['training']], ['push', ['prediction']]]",
         "runs.logs latest": "[['runs.logs', 'latest', []]]",
         "runs.logs latest training validation": "[['runs.logs', 'latest', ['training', 'validation']]]",
-        "runs.compare a b c": "[['runs.compare', 'a', ['b', 'c']]]",
-        "runs.logs": "'runs.logs' did not receive required positional arguments: 'id'",
-        "build training --nonsense": "No idea what '--nonsense' is!",
+        "runs.compare a b c": "[['runs.compare', ['a', 'b', 'c']]]",
+        "runs.logs": "[['runs.logs', 'latest', []]]",
+        "runs.report --open 2026": "[['runs.report', '2026']]",
+        "runs.report 2026 runs.show": "[['runs.report', '2026'], ['runs.show', 'latest']]",
+        "step": "'step' did not receive required positional arguments: 'name'",
+        "build training --platfrom": "No idea what '--platfrom' is! Did you mean '--platform'?",
+        "build training --nonsense": "No idea what '--nonsense' is! The flags there are: inv build --help",
+        "rnu --on docker": "No idea what 'rnu' is! Did you mean 'run'?",
+        "lint deplyo": "No idea what 'deplyo' is! Did you mean 'deploy'?",
+        "runs.lgos latest": "No idea what 'runs.lgos' is! Did you mean 'runs.logs'?",
+        "template": "No idea what 'template' is! There are: template.link, template.status, template.update.",
+        "xyzzy": "No idea what 'xyzzy' is! The commands there are: inv",
+        "--nonsense": "No idea what '--nonsense' is! The flags there are: inv --help",
     }.items(),
 )
-def test_the_last_positional_argument_may_be_a_list(project: Path, given: str, parsed: str) -> None:
+def test_what_the_command_line_takes(project: Path, given: str, parsed: str) -> None:
     result = subprocess.run(
         [sys.executable, "-c", PARSE, *given.split()], cwd=project, capture_output=True, text=True, check=True
     )
@@ -66,8 +76,8 @@ def test_the_seam_into_invoke_says_what_to_do_when_a_release_moves_it() -> None:
 
     Where this fails after an upgrade of invoke: see in its changelog whether it takes lists as positional arguments
     (pyinvoke/invoke#760) and `--help` after one that is missing (pyinvoke/invoke#982); the tests above say what has to
-    work. If it does, delete that file and the line in `tasks/__init__.py`; if not, bring it into line with
-    `invoke/parser/parser.py` of the new release.
+    work, optional ones and the nearest word included. If it does, delete that file and the line in `tasks/__init__.py`;
+    if not, bring it into line with `invoke/parser/parser.py` of the new release.
     """
     assert list(inspect.signature(ParseMachine.handle).parameters) == ["self", "token"]
     source = inspect.getsource(ParseMachine)

@@ -36,6 +36,11 @@ def joined(word: str):
     return dsl.ContainerSpec(image="alpine", command=["echo"], args=[dsl.ConcatPlaceholder(["<", word, ">"])])
 
 
+@dsl.component(base_image="alpine")
+def listed() -> list:
+    return []
+
+
 @dsl.pipeline
 def pipeline():
 """
@@ -65,6 +70,10 @@ DOUBTFUL = {
         "    say(text=f'run {dsl.PIPELINE_JOB_NAME_PLACEHOLDER}')\n",
         "{{$.pipeline_job_name}} in its input 'text' stays as it is",
     ),
+    "items of a list of anything": (
+        "    with dsl.ParallelFor(listed().output) as item:\n        count(n=item)\n",
+        "its input 'n' takes no text",
+    ),
 }
 
 
@@ -76,7 +85,9 @@ def test_what_a_cluster_would_refuse_runs_nowhere(flow: Project, case: str) -> N
         message = flow.inv(command, code=1).stderr
         assert "a cluster would refuse this pipeline" in message
         assert says in message
-        assert "pipeline.py, line 3" in message or "pipeline.py: condition" in message
+        first = HEAD.count("\n") + 1
+        lines = [f"pipeline.py, line {number}: " for number in range(first, first + body.count("\n"))]
+        assert any(line in message for line in lines) or "pipeline.py: condition" in message
     assert not (flow.root / "runs").exists(), "nothing was started"
 
 

@@ -122,4 +122,10 @@ def test_runs_are_compared_and_sorted(flow: Project) -> None:
         in flow.inv("runs", "--sort", "speed", code=1).stderr
     )
     assert "that is one run" in flow.inv("runs.compare", newer, newer, code=1).stderr
-    assert f"which runs? inv runs.compare {newer} ID" in flow.inv("runs.compare", newer, code=1).stderr
+    with_latest = flow.inv("runs.compare", newer).stdout
+    assert with_latest.splitlines()[0].split()[1:] == [newer, newest], "one is held against the latest"
+    assert flow.inv("runs.compare").stdout.splitlines()[0].split()[1:] == [newest, newer], "the newest two"
+    assert f"that is one run, {newest}: name another" in flow.inv("runs.compare", newest, code=1).stderr
+    for command in ("runs.show", "runs.logs", "runs.report"):
+        assert flow.inv(command).stdout == flow.inv(command, newest).stdout, "without an id, the latest"
+    assert flow.inv("runs.logs", "adding").stdout == flow.inv("runs.logs", newest, "adding").stdout

@@ -14,6 +14,7 @@ ALONE = (
     *(of.images.build, of.images.push, of.images.disk, of.images.prune),
     *(of.deploy.compile, of.deploy.deploy, of.deploy.schedule),
     *(of.checks.doctor, of.checks.lint, of.checks.audit, of.checks.test, of.changes.lock),
+    of.overview.version,
 )
 FAMILIES: dict[str, tuple[Any, ...]] = {
     "runs": (of.runs.listing, of.runs.show, of.runs.logs, of.runs.compare, of.runs.report, of.runs.watch),
@@ -34,5 +35,6 @@ of.positional.install()
 ns = Collection(*ALONE)
 for family, its in FAMILIES.items():
     ns.add_collection(Collection(family, *its))
+ns.add_task(of.overview.overview_of(ns), default=True)  # `inv` alone
 # A variable such as INVOKE_KFP_HOST counts only for a setting that is there, so those that may be left out are.
 ns.configure(OPTIONAL)

@@ -530,3 +530,92 @@ def python_exit():
 @dsl.pipeline
 def task_name():
     say(text=dsl.PIPELINE_TASK_NAME_PLACEHOLDER)
+
+
+# Items of loops over constants, and their parts, of every type
+
+
+@dsl.component(base_image=IMAGE)
+def take_parts(i: int, f: float, b: bool, s: str, items: list, d: dict):
+    import json
+
+    print(json.dumps([i, f, b, s, items, d]))
+
+
+@dsl.component(base_image=IMAGE)
+def take_integer(n: int):
+    print(n)
+
+
+@dsl.component(base_image=IMAGE)
+def take_float(x: float):
+    print(x)
+
+
+PARTS = [
+    {"s": "x", "i": 1, "f": 1, "b": True, "items": [1, 2], "d": {"k": 1}},
+    {"s": "y", "i": 2, "f": 0.5, "b": False, "items": [], "d": {}},
+]
+
+
+@dsl.pipeline
+def loop_parts_of_all_types():
+    with dsl.ParallelFor(PARTS) as item:
+        take_parts(i=item.i, f=item.f, b=item.b, s=item.s, items=item.items, d=item.d)
+
+
+@dsl.pipeline
+def loop_over_part_of_integers():
+    counts = [{"word": "a", "counts": [1, 2]}, {"word": "b", "counts": [3]}]
+    with dsl.ParallelFor(counts) as item, dsl.ParallelFor(item.counts) as count:
+        take_integer(n=count)
+        say(text=f"{item.word} {count}")
+
+
+@dsl.pipeline
+def loop_over_part_of_structs():
+    words = [{"of": [{"word": "a", "n": 1}, {"word": "b", "n": 3}]}]
+    with dsl.ParallelFor(words) as item, dsl.ParallelFor(item.of) as each:
+        take_integer(n=each.n)
+        with dsl.If(each.n > 1):
+            say(text=each.word)
+
+
+@dsl.pipeline
+def loop_over_lists():
+    with dsl.ParallelFor([[1, 2], [3]]) as items, dsl.ParallelFor(items) as item:
+        take_integer(n=item)
+
+
+@dsl.pipeline
+def loop_mixed_numbers():
+    with dsl.ParallelFor([1, 2.5]) as item:
+        take_float(x=item)
+
+
+@dsl.pipeline
+def loop_mixed_items():
+    with dsl.ParallelFor([1, "a", [2], {"b": 1}]) as item:
+        say(text=item)
+
+
+@dsl.pipeline
+def if_on_parts():
+    with dsl.ParallelFor(PARTS) as item, dsl.If(item.b == True):  # noqa: E712
+        take_integer(n=item.i)
+        with dsl.If(item.i == 1):
+            say(text=f"{item.s} {item.f}")
+
+
+@dsl.pipeline
+def loop_in_loop_parts():
+    with dsl.ParallelFor([{"n": 1}, {"n": 2}]) as outer, dsl.ParallelFor([{"word": "a", "n": 3}]) as inner:
+        take_integer(n=outer.n)
+        take_integer(n=inner.n)
+        say(text=f"{outer.n} {inner.word}")
+
+
+@dsl.pipeline
+def loop_untyped_parameter(items: list = [1, 2]):  # noqa: B006
+    with dsl.ParallelFor(items) as item:
+        take_integer(n=item)

@@ -12,7 +12,10 @@ from ..terminal import say, sure
 
 @task(help={"dry-run": "print the commands, and run none"})
 def up(c: Context, dry_run: bool = False) -> None:
-    """Make resource group, registry, cluster and Kubeflow Pipelines on Azure, or go on making them."""
+    """Make a Kubeflow on Azure, or go on making it.
+
+    Resource group, registry, cluster and Kubeflow Pipelines.
+    """
     config = load_settings(c)
     if dry_run:
         lifecycle.print_commands(config)
@@ -22,20 +25,26 @@ def up(c: Context, dry_run: bool = False) -> None:
 
 @task
 def status(c: Context) -> None:
-    """Show what the cluster on Azure is at; the exit code says whether all of it is ready."""
+    """Show whether the cluster on Azure is ready.
+
+    The exit code says whether all of it is.
+    """
     if not lifecycle.ready(load_settings(c)):
         raise Exit(code=1)
 
 
 @task
 def credentials(c: Context) -> None:
-    """Put the cluster's credentials into kubectl's configuration."""
+    """Give kubectl the credentials of the cluster on Azure."""
     lifecycle.log_in(plan(load_settings(c)))
 
 
 @task(help={"yes": "do not ask"})
 def down(c: Context, yes: bool = False) -> None:
-    """Delete what aks.up made, if the resource group holds nothing else."""
+    """Delete what aks.up made.
+
+    Only if the resource group holds nothing else.
+    """
     wanted = plan(load_settings(c))
     found = lifecycle.doomed(wanted)
     if found is None:

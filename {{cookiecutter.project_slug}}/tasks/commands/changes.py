@@ -9,7 +9,7 @@ from ..terminal import fail, say
 
 @task(help={"upgrade": "take the newest versions instead of keeping those in the locks"})
 def lock(c: Context, upgrade: bool = False) -> None:
-    """Renew all locks together, so that a library has one version everywhere."""
+    """Renew all locks together: one version everywhere."""
     from ..upkeep.locks import lock_all
 
     for path in lock_all(upgrade):
@@ -18,7 +18,10 @@ def lock(c: Context, upgrade: bool = False) -> None:
 
 @task(positional=["name"], help={"name": "lower-case letters, digits and dashes"})
 def new(c: Context, name: str) -> None:
-    """Make a new step: folder, lock, test, and the line to paste into pipeline.py."""
+    """Make a new step, with lock and test.
+
+    It shows the line to paste into pipeline.py.
+    """
     from ..upkeep.new_component import new_component
 
     new_component(name, say)
@@ -55,7 +58,10 @@ def adopt(
     encoding: str = "",
     dry_run: bool = False,
 ) -> None:
-    """Make the pipeline run on your table: tells how it is understood, writes schema.yaml, sets the defaults."""
+    """Make the pipeline learn from your table.
+
+    It tells how the table is understood, writes schema.yaml and sets the defaults.
+    """
     if not target:
         raise fail(f"which column is to be predicted? inv data.adopt {source} --target COLUMN")
     if classification and regression:

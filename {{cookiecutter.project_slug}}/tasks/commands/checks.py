@@ -28,7 +28,10 @@ def doctor(c: Context, for_: str = "host") -> None:
 
 @task
 def lint(c: Context) -> None:
-    """Check style, types, every component.yaml against its program, and that a cluster takes the pipeline."""
+    """Check style, types, components and the pipeline.
+
+    Every component.yaml is held against its program, and the pipeline against what a cluster takes.
+    """
     from ..upkeep.checks import lint_problems
 
     problems = lint_problems(say)
@@ -44,7 +47,7 @@ def lint(c: Context) -> None:
 
 @task
 def audit(c: Context) -> None:
-    """Look up the locked packages in the advisories on vulnerabilities."""
+    """Look for known vulnerabilities of locked packages."""
     from ..upkeep.checks import audit as packages
 
     if packages():

@@ -12,7 +12,10 @@ from ..terminal import say, sure
 
 @task
 def up(c: Context) -> None:
-    """Make a Kubeflow cluster on this machine with kind, or go on making it."""
+    """Make a Kubeflow on this machine, or go on making it.
+
+    With kind, and a registry beside it.
+    """
     from ..clusters import lifecycle
     from ..kubeflow import store
     from ..kubeflow.connect import connect
@@ -27,7 +30,10 @@ def up(c: Context) -> None:
 
 @task
 def status(c: Context) -> None:
-    """Show what the cluster is at; the exit code says whether all of it is ready."""
+    """Show whether the cluster is ready.
+
+    The exit code says whether all of it is.
+    """
     from ..clusters import kind, lifecycle
 
     config = load_settings(c)
@@ -43,7 +49,7 @@ def status(c: Context) -> None:
 
 @task(help={"open": "open the browser"})
 def ui(c: Context, open: bool = True) -> None:
-    """Show the address of the Kubeflow Pipelines UI, and open it."""
+    """Open the UI of Kubeflow Pipelines."""
     from ..clusters.proxy import show_ui
 
     show_ui(load_settings(c), say, open)
@@ -51,7 +57,10 @@ def ui(c: Context, open: bool = True) -> None:
 
 @task(help={"context": "kubectl's context; without, the current one", "port": "of this machine"})
 def proxy(c: Context, context: str = "", port: int = 8080) -> None:
-    """Reach the UI and API of any cluster that kubectl reaches, privately."""
+    """Reach any cluster that kubectl reaches, privately.
+
+    Its UI and API are on a port of this machine while the command runs.
+    """
     from ..clusters.proxy import proxy as forward
 
     forward(load_settings(c), say, context, port)
@@ -70,7 +79,10 @@ def down(c: Context, yes: bool = False, registry: bool = False) -> None:
 
 @task(help={"yes": "do not ask"})
 def reset(c: Context, yes: bool = False) -> None:
-    """Delete Kubeflow Pipelines with its data from the cluster, and install it again."""
+    """Install Kubeflow Pipelines anew, without its data.
+
+    Its runs, pipelines and artifacts are deleted.
+    """
     from ..clusters import lifecycle
 
     sure("This deletes all runs, pipelines and artifacts of the cluster.", yes)

@@ -11,7 +11,7 @@ from ..terminal import say
 
 @task
 def compile(c: Context) -> None:
-    """Compile the pipeline to build/pipeline.yaml, and each component beside it."""
+    """Write build/pipeline.yaml, and each component."""
     config = load_settings(c)
     spec, platform = compile_pipeline(config)
     for path in write_compiled(spec, platform, config):
@@ -31,7 +31,10 @@ def deploy(c: Context) -> None:
 
 @task(help={"dry-run": "only show what would change"})
 def schedule(c: Context, dry_run: bool = False) -> None:
-    """Make the cluster's recurring runs equal to the schedules of invoke.yaml, on the newest version."""
+    """Make the cluster's schedules those of invoke.yaml.
+
+    They run the newest version of the pipeline.
+    """
     from ..kubeflow.connect import connect
     from ..kubeflow.recurring import apply_schedules
     from ..kubeflow.schedules import schedules

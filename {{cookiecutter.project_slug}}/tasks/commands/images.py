@@ -34,7 +34,10 @@ def build(c: Context, names: list[str], platform: str = "") -> None:
     },
 )
 def push(c: Context, names: list[str], platform: str = "", sbom: bool = False) -> None:
-    """Push the images that the registry does not hold; build those that are missing."""
+    """Push the images that the registry does not hold.
+
+    Those that are missing are built first.
+    """
     from ..images.build import check_platform, chosen
     from ..images.push import push
 
@@ -45,7 +48,7 @@ def push(c: Context, names: list[str], platform: str = "", sbom: bool = False) -
 
 @task
 def disk(c: Context) -> None:
-    """Show what this project's images, containers, build cache and runs take."""
+    """Show what images, build cache and runs take."""
     from ..images.disk import runs_usage, usage
     from ..images.engine import bytes_text, connect, disk_space
 
@@ -69,7 +72,7 @@ def disk(c: Context) -> None:
     }
 )
 def prune(c: Context, runs: str = "", all: bool = False, yes: bool = False) -> None:
-    """Free what this project made and does not need any more."""
+    """Free what this project made and does not need."""
     from ..images.engine import bytes_text
     from ..images.prune import freeable, freeable_runs
 

@@ -103,7 +103,7 @@ def _sources_anywhere(parameters: dict[str, Any]) -> None:
     },
 )
 def step(c: Context, name: str, run: str = "", on: str = "") -> None:
-    """Run one step again, with the inputs it had in a run."""
+    """Run one step again, with the inputs it had."""
     if on:
         check_engine(on, ("host", "docker"))
     config = load_settings(c)

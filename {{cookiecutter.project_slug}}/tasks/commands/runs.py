@@ -15,6 +15,8 @@ from ..runs.record import Run, all_runs, find, newest_first, state, step_of, sum
 from ..terminal import fail, say
 from .run import check_engine, finish
 
+WHICH = "a run's id or the start of one; without, the latest"
+
 
 @task(
     name="list",
@@ -46,16 +48,18 @@ def listing(c: Context, json: bool = False, on: str = "", sort: str = "") -> Non
         print(f"{name} cannot be read: {why}", file=sys.stderr)
 
 
-@task(positional=["id"], help={"id": "a run's id, the start of one, or latest"})
-def show(c: Context, id: str) -> None:
+@task(positional=["id"], help={"id": WHICH})
+def show(c: Context, id: str = "latest") -> None:
     """Show one run: steps, parameters, metrics, outputs."""
     _refresh(c)
     say(details(_whole(c, _run(id))))
 
 
-@task(positional=["id", "steps"], iterable=["steps"], help={"id": "a run's id, or latest", "steps": "only these steps"})
-def logs(c: Context, id: str, steps: list[str]) -> None:
+@task(positional=["id", "steps"], iterable=["steps"], help={"id": WHICH, "steps": "only these steps"})
+def logs(c: Context, steps: list[str], id: str = "latest") -> None:
     """Print the logs of a run's steps."""
+    if any(step.name == id for step in _run("latest").steps):  # inv runs.logs STEP
+        id, steps = "latest", [id, *steps]
     run = _whole(c, _run(id))
     chosen = [step_of(run, name) for name in steps] or run.steps
     for step in chosen:
@@ -78,14 +82,15 @@ def logs(c: Context, id: str, steps: list[str]) -> None:
             say("no log: it did not run")
 
 
-@task(positional=["id", "others"], iterable=["others"], help={"id": "a run's id, or latest", "others": "more runs"})
-def compare(c: Context, id: str, others: list[str]) -> None:
+@task(positional=["ids"], iterable=["ids"], help={"ids": "runs; one is held against the latest, none: the newest two"})
+def compare(c: Context, ids: list[str]) -> None:
     """Compare runs: what differs, and what came of it."""
-    if not others:
-        raise fail(f"which runs? inv runs.compare {id} ID [ID ...]; they are listed by: inv runs")
-    compared = list({run.id: run for run in map(_run, [id, *others])}.values())
+    if not ids:
+        ids = [run.id for run in newest_first()[:2]] or ["latest"]
+    wanted = ids if len(ids) > 1 else [*ids, "latest"]
+    compared = list({run.id: run for run in map(_run, wanted)}.values())
     if len(compared) < 2:
-        raise fail(f"that is one run, {compared[0].id}: name two.")
+        raise fail(f"that is one run, {compared[0].id}: name another beside it; they are listed by: inv runs")
     from ..report.pages import write_comparison
 
     compared = [_whole(c, each) for each in compared]
@@ -93,11 +98,8 @@ def compare(c: Context, id: str, others: list[str]) -> None:
     say(f"page: {write_comparison(compared).relative_to(ROOT)}")
 
 
-@task(
-    positional=["id"],
-    help={"id": "a run's id, the start of one, or latest", "open": "open it in the browser"},
-)
-def report(c: Context, id: str, open: bool = False) -> None:
+@task(positional=["id"], help={"id": WHICH, "open": "open it in the browser"})
+def report(c: Context, id: str = "latest", open: bool = False) -> None:
     """Write a run's report anew, and show where it is."""
     from ..report.pages import write_report
 
@@ -109,10 +111,11 @@ def report(c: Context, id: str, open: bool = False) -> None:
         webbrowser.open(path.as_uri())
 
 
-@task(positional=["id"], help={"id": "a run's id, or latest"})
-def watch(c: Context, id: str) -> None:
+@task(positional=["id"], help={"id": f"{WHICH} on a cluster"})
+def watch(c: Context, id: str = "latest") -> None:
     """Follow a run on a cluster to its end."""
-    run = _run(id)
+    remote = [run for run in newest_first() if run.remote] if id == "latest" else []
+    run = remote[0] if remote else _run(id)
     if not run.remote:
         raise fail(f"run {run.id} was on {run.engine}, and is {run.status}: inv runs.show {run.id}")
     from ..kubeflow.connect import connect

@@ -8,7 +8,10 @@ from ..terminal import fail, say
 
 @task(help={"to": "a tag, branch or commit of the template; without, its newest"})
 def update(c: Context, to: str = "") -> None:
-    """Bring a newer template into this project, on a branch of its own."""
+    """Bring a newer template into this project.
+
+    On a branch of its own, with what is yours kept.
+    """
     from ..template.update import update
 
     update(to)
@@ -16,7 +19,10 @@ def update(c: Context, to: str = "") -> None:
 
 @task
 def status(c: Context) -> None:
-    """Say which template the project has; exit code 1 where there is a newer one."""
+    """Say whether there is a newer template.
+
+    The exit code is 1 where there is one.
+    """
     from ..template.git import newest, state, version
 
     found = state()
@@ -28,7 +34,7 @@ def status(c: Context) -> None:
 
 @task(positional=["url"], help={"url": "the template's git address", "to": "the version it came from, if you know it"})
 def link(c: Context, url: str, to: str = "") -> None:
-    """Link a project that was made without cruft to its template, once."""
+    """Link a project made without cruft to its template."""
     from ..template.link import link
 
     link(url, to)

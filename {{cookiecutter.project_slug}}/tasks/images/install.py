@@ -1,7 +1,7 @@
 """Puts the packages of a lock into an image: `python install.py LOCK`. Runs while the image is built, in its Python.
 
-They go into /opt/venv, without what no step can use there: test suites, C sources, copies of one file. Bytecode is
-made by content and not by time, so that two builds give the same.
+They go into /opt/venv, without what no step uses there: test suites, C sources, copies of one file, the parts of
+packages that `UNUSED` names. Bytecode is made by content and not by time, so that two builds give the same.
 """
 
 import os
@@ -18,6 +18,17 @@ from pathlib import Path
 VENV = Path("/opt/venv")
 SOURCES = {".a", ".c", ".cc", ".cpp", ".h", ".hpp", ".pxd", ".pxi", ".pyx"}
 TESTS = {"test", "tests"}
+# Parts of packages that no step loads, by their files' paths. Take a line out to use one.
+UNUSED = re.compile(
+    "|".join(
+        [
+            r"pyarrow/(_flight|flight|libarrow_flight|libarrow_python_flight)\.",  # a protocol between servers
+            r"pyarrow/(_substrait|substrait)\.",  # query plans; pyarrow is linked to libarrow_substrait, which stays
+            r"pyarrow/_pyarrow_cpp_tests\.",
+            r"pygments/lexers/(?!(__init__|_mapping|python|special)\.)",  # how to colour 500 languages
+        ]
+    )
+)
 
 
 def packages(site: Path) -> Iterator[Path]:
@@ -63,10 +74,13 @@ def main(lock: str) -> None:
     inside = {path: path.relative_to(site) for path in new}
     code = [path for path in new if path.suffix == ".py" and of_tests(inside[path]) is None]
     kept = needed_tests(code)
-    sizes: dict[int, Path] = {}
+    sizes = {
+        path.stat().st_size: path for path in sorted(before) if not path.is_symlink()
+    }  # a copy may be of a layer below
     for path in new:
         depth = of_tests(inside[path])
-        if path.suffix in SOURCES or (depth and ".".join(inside[path].parts[:depth]) not in kept):
+        of_no_use = path.suffix in SOURCES or UNUSED.match(inside[path].as_posix())
+        if of_no_use or (depth and ".".join(inside[path].parts[:depth]) not in kept):
             path.unlink()
             if not any(path.parent.iterdir()):
                 path.parent.rmdir()

@@ -12,6 +12,7 @@ from ..files import ROOT
 from ..terminal import fail, say
 from .components import COMPONENTS, component_names, component_of, image_reference
 from .condition_texts import quoted
+from .loop_items import parts_in_groups, typed_items
 from .mending import mend
 from .parameters import typed
 from .refusals import doubtful, refused
@@ -53,7 +54,7 @@ def compile_pipeline(config: Settings) -> tuple["PipelineSpec", "PlatformSpec"]:
     module = importlib.util.module_from_spec(spec)
     lines: dict[str, int] = {}
     try:
-        with heard_by(configuring(config), noting_lines(lines, str(path))), quoted():
+        with heard_by(configuring(config), noting_lines(lines, str(path))), quoted(), typed_items(), parts_in_groups():
             spec.loader.exec_module(module)
     except Exit:
         raise

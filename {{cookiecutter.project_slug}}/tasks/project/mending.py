@@ -25,7 +25,6 @@ def mend(spec: "PipelineSpec") -> None:
             _fill_in_defaults(spec, task)
     _leave_out_absent_artifacts(spec)
     _pass_on_what_is_used(spec)
-    _type_parts(spec)
     _loop_over_parts(spec)
 
 
@@ -135,11 +134,18 @@ def _pass_on_what_is_used(spec: "PipelineSpec") -> None:
                 if not wanted or scopes.given(group, wanted):
                     continue
                 if found := _source(scopes, group, wanted):
+                    part = source.parameter_expression_selector
                     source.CopyFrom(found)
-                elif not wanted.startswith(
-                    CHANNEL
-                ):  # the compiler's slip: nothing outside has it, and nothing takes it
-                    _take_back(spec, task, name)
+                    if part:
+                        source.parameter_expression_selector = part
+                elif not wanted.startswith(CHANNEL) or _is_of_own_item(task, wanted):
+                    _take_back(spec, task, name)  # the compiler's slip: nothing outside has it, and nothing takes it
+
+
+def _is_of_own_item(task: "PipelineTaskSpec", name: str) -> bool:
+    """Whether a name is of a part of the item of this very loop."""
+    part = PART.fullmatch(name)
+    return part is not None and part["whole"] == task.parameter_iterator.item_input
 
 
 def _source(scopes: Scopes, group: str, name: str) -> Any:
@@ -189,16 +195,6 @@ def _take_back(spec: "PipelineSpec", task: "PipelineTaskSpec", name: str) -> Non
     component = spec.components[task.component_ref.name]
     if component.HasField("dag") and task.parameter_iterator.item_input != name:
         component.input_definitions.parameters.pop(name, None)
-
-
-def _type_parts(spec: "PipelineSpec") -> None:
-    """Give the parts of items that groups are passed the types that they have: kfp takes all to be as the first is."""
-    scopes = Scopes(spec)
-    for group in scopes.groups()[1:]:
-        for name, source in scopes.task(group).inputs.parameters.items():
-            around = scopes.outside[group][0]
-            if source.parameter_expression_selector and (found := _type_of_part(scopes, around, source)):
-                scopes.definitions(group)[name].parameter_type = found
 
 
 def _type_of_part(scopes: Scopes, group: str, source: Any) -> int:

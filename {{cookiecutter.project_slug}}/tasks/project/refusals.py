@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from .mending import CHANNEL, Scopes, dag_of, named_inputs
+from .mending import CHANNEL, STRING, Scopes, dag_of, named_inputs
 
 if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec, PipelineTaskSpec
@@ -31,10 +31,11 @@ def refused(spec: "PipelineSpec", lines: Lines) -> list[str]:
 
 def doubtful(spec: "PipelineSpec", lines: Lines) -> list[str]:
     """What a cluster would take, and make something of that is easily not meant: a sentence for each."""
-    found = _mixed_up(spec, lines)
-    for group in Scopes(spec).groups():
+    found, scopes = _mixed_up(spec, lines), Scopes(spec)
+    for group in scopes.groups():
         for name, task in dag_of(spec, group).tasks.items():
-            found += [f"{_where(name, lines)}: {doubt}" for doubt in _doubts(spec, task)]
+            doubts = _doubts(spec, task) + _texts_for_others(scopes, group, task)
+            found += [f"{_where(name, lines)}: {doubt}" for doubt in doubts]
     return list(dict.fromkeys(found))
 
 
@@ -109,6 +110,21 @@ def _doubts(spec: "PipelineSpec", task: "PipelineTaskSpec") -> list[str]:
             if name in component.input_definitions.artifacts:
                 found.append(f"KFP 2.17 takes the artifact '{name}' for absent in isPresent, even where it is given")
     return found
+
+
+def _texts_for_others(scopes: Scopes, group: str, task: "PipelineTaskSpec") -> list[str]:
+    """Inputs that take no text, and are given an item of a list that does not say what is in it, which makes texts."""
+    takes = scopes.spec.components[task.component_ref.name].input_definitions.parameters
+    there = scopes.definitions(group)
+    return [
+        f"its input '{name}' takes no text, and KFP makes texts of the items of a list that does not say what they "
+        "are: say it, as in List[int]"
+        for name, source in task.inputs.parameters.items()
+        if source.component_input_parameter.startswith(CHANNEL)
+        and there[source.component_input_parameter].parameter_type == STRING
+        and takes[name].parameter_type != STRING
+        and not source.parameter_expression_selector
+    ]
 
 
 def _parts(spec: "PipelineSpec", task: "PipelineTaskSpec") -> list[str]:

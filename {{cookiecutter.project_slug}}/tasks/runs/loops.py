@@ -82,7 +82,8 @@ def _given(loop: list[Step]) -> list[dict[str, str]]:
     for name in dict.fromkeys(name for each in items for name in each):
         ran = [i for i, step in enumerate(loop) if step.started]
         if not all(items[i].get(name) in given[i].values() for i in ran):
-            given = [known | {name: each[name]} for known, each in zip(given, items, strict=True)]
+            told = [{name: each[name]} if name in each else {} for each in items]
+            given = [known | more for known, more in zip(given, told, strict=True)]
     return given
 
 
