@@ -65,10 +65,15 @@ class Reader:
         """The URIs of the outputs of each task, by its scope and name, that tasks which ran were given."""
         found: dict[tuple[Scope, str], dict[str, str]] = {}
         for task in self._workflow.tasks:
-            values = self.values(task)
-            for name, (producer, output) in values.sources.items():
-                if isinstance(given := values.inputs.get(name), dict):
-                    found.setdefault((task.scope, producer), {})[output] = given["uri"]
+            inputs = self.values(task).inputs
+            for name, source in _of_task(task).get("inputs", {}).get("artifacts", {}).items():
+                scope = task.scope
+                while scope and (outer := source.get("componentInputArtifact")):  # handed on by the group it is in
+                    source = self._group_task(scope).get("inputs", {}).get("artifacts", {}).get(outer, {})
+                    scope = scope[:-1]
+                given, output = inputs.get(name), source.get("taskOutputArtifact")
+                if output and isinstance(given, dict):
+                    found.setdefault((scope, output["producerTask"]), {})[output["outputArtifactKey"]] = given["uri"]
         return found
 
     def values(self, task: Task) -> Values:
