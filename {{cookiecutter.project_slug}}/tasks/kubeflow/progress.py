@@ -231,7 +231,7 @@ def _origin(
     """The earlier run on the same server from which a step was served, and what that gave.
 
     KFP serves the newest that did the same (backend/src/v2/cacheutils/cache.go), and says nowhere which that was. What
-    others have `taken` of this step is known by its URI, and tells.
+    others have `taken` of this step is known by its URI, and tells for certain.
     """
     task = _plain(step)
     for other in earlier:
@@ -245,7 +245,7 @@ def _origin(
         for each in other.steps:
             known = each.origin if each.cached else other.id
             same = each.status == "succeeded" and known and each.outputs and _plain(each) == task
-            if same and _places(each.inputs) == _places(step.inputs) and _gave(each, taken):
+            if same and (_gave(each, taken) if taken else _places(each.inputs) == _places(step.inputs)):
                 return known, each.outputs
     return None
 
