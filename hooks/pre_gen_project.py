@@ -11,18 +11,13 @@ import re
 import sys
 import unicodedata
 from collections.abc import Mapping
+from pathlib import Path
 
 LONGEST_SLUG = 63  # a Kubernetes label value, and a namespace
 LONGEST_TEXT = 200
 LONGEST_REGISTRY = 128  # an image's whole name may have 255 characters
 
 FOLDERS = {"build", "components", "data", "deploy", "pipeline", "runs", "shared", "src", "tasks", "tests"}
-# A project that shares a name with something it installs would depend on itself.
-PACKAGES = {
-    *("cookiecutter", "cruft", "docker", "fsspec", "invoke", "jinja2", "kfp", "kubernetes", "pygal", "mypy"),
-    *("numpy", "pandas", "pandera", "psutil", "pyarrow", "pytest", "pyyaml", "requests", "ruff", "scikit-learn"),
-    *("scipy", "skops", "sklearn", "typer", "uv", "yaml"),
-}
 YAML_WORDS = {"false", "n", "no", "null", "off", "on", "true", "y", "yes"}
 WINDOWS_DEVICES = {"aux", "con", "nul", "prn"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)}
 
@@ -49,7 +44,6 @@ def slug_problem(slug: str) -> str | None:
     kinds = {
         "a Python keyword": keyword.iskeyword(slug.replace("-", "_")),
         "a folder of the project": slug in FOLDERS,
-        "a package the project installs": slug in PACKAGES,
         "a word with a meaning in YAML": slug in YAML_WORDS,
         "a device name on Windows": slug in WINDOWS_DEVICES,
     }
@@ -96,4 +90,6 @@ def problems(answers: Mapping[str, str]) -> list[str]:
 if __name__ == "__main__":
     # JSON in a raw string stays what it is: it holds no bare quote beside another, and its backslashes come in pairs.
     refused = problems(json.loads(r"""{{ cookiecutter | jsonify }}"""))
+    if Path("invoke.yaml").exists():  # `cookiecutter -f` over a project; with -s it would only add what was deleted
+        refused.append("This folder is a project already. Update it, in it: inv template.update")
     sys.exit("\n".join(refused) or 0)

@@ -13,7 +13,7 @@ TASKS = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}" / "tasks"
 ROOMS = [
     *("tasks", "commands", "template", "upkeep", "data"),
     *("kubeflow", "engine", "clusters", "report", "images", "runs"),
-    *("project", "terminal", "files"),
+    *("project", "terminal", "masking", "files"),
 ]
 # An import inside a function is for what loads slowly: these packages, and our files that import one at their top, so
 # that `inv --list` waits for none. The commands load their rooms there too, so that each waits for its own alone.

@@ -10,6 +10,7 @@ import yaml
 from helpers.docker_flow import DockerProject
 from helpers.engine import needs_engine, needs_registry
 from helpers.flow import Project
+from helpers.secrets import holders
 from stand_ins.kfp import Kfp, change, script
 
 
@@ -81,3 +82,22 @@ def test_two_deploys_at_once(kfp: Kfp, project: Project) -> None:
     kfp.faults["POST .*/pipelines$"] = first_time
     project.inv("deploy")
     assert kfp.versions[0]["pipeline_id"] == "theirs"
+
+
+def test_a_credential_reaches_runs_and_schedules_and_no_version(kfp: Kfp, project: Project) -> None:
+    secret = "hunter" + "2-4711"
+    address = f"https://me:{secret}@example.invalid/x.csv"
+    text = (
+        (project.root / "pipeline.py").read_text(encoding="utf-8").replace("n: int = 3", 'n: int = 3, where: str = ""')
+    )
+    project.write("pipeline.py", text)
+    settings = (project.root / "invoke.yaml").read_text(encoding="utf-8")
+    nightly = "schedules: {nightly: {every: 1h}}\n"
+    project.write("invoke.yaml", settings.replace("parameters: {}\n", f"parameters: {{where: '{address}'}}\n{nightly}"))
+    said = project.inv("run", "--on", "cluster", "--detach").stdout + project.inv("schedule").stdout
+    assert kfp.runs[0]["runtime_config"]["parameters"]["where"] == address
+    assert kfp.recurring[0]["runtime_config"]["parameters"]["where"] == address
+    (spec,) = kfp.specs.values()
+    assert "https://***@example.invalid/x.csv" in spec
+    assert secret not in said + spec
+    assert [path for path in holders(project.root, secret) if path.name != "invoke.yaml"] == []

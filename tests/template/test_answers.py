@@ -3,6 +3,7 @@
 import ast
 import re
 import runpy
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -30,7 +31,6 @@ from helpers.template import TEMPLATE, Bake
         ("project_slug=class", "is a Python keyword: choose another name"),
         ("project_slug=tasks", "is a folder of the project: choose another name"),
         ("project_slug=components", "is a folder of the project: choose another name"),
-        ("project_slug=kfp", "is a package the project installs: choose another name"),
         ("project_slug=null", "is a word with a meaning in YAML: choose another name"),
         ("project_slug=con", "is a device name on Windows: choose another name"),
         ("project_name=\N{ROCKET}", "give a project_slug of lower-case letters"),
@@ -127,7 +127,7 @@ def assert_kept(project: Path, text: str) -> None:
     described = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert described["description"] == text
     assert [author["name"] for author in described["authors"]] == [text]
-    assert described["name"] == project.name
+    assert described["name"] == f"{project.name}-environment"
 
     readme = (project / "README.md").read_text(encoding="utf-8")
     assert readme.startswith(f"# {text}\n")
@@ -176,3 +176,36 @@ def test_a_hook_is_python_of_the_standard_library_and_starts_no_program(hook: Pa
 
     assert imported <= set(sys.stdlib_module_names) - {"subprocess", "os", "socket", "urllib", "random", "time"}
     assert re.findall(r"\{[{%#]", source) == ["{{"]
+
+
+def test_a_project_may_be_called_like_a_package_that_it_installs(
+    bake: Bake, default_project: Path, tmp_path: Path
+) -> None:
+    settings = tomllib.loads((default_project / "pyproject.toml").read_text(encoding="utf-8"))
+    locked = {re.split("[=; ]", line)[0].lower() for line in settings["dependency-groups"]["locked"]}
+    assert len(locked) > 90
+    rules = runpy.run_path(str(TEMPLATE / "hooks/pre_gen_project.py"))
+    assert [name for name in locked if rules["problems"]({"project_slug": name})] == []
+    assert not {f"{slug}-environment" for slug in locked} & locked
+    # uv says that a project depends on itself before it asks any index.
+    project = bake(project_slug="six")
+    lock = [sys.executable, "-m", "uv", "lock", "--offline", "--no-cache"]
+    said = subprocess.run(lock, cwd=project, capture_output=True, text=True).stderr
+    assert "six-environment" in said and "depends on itself" not in said
+    text = (project / "pyproject.toml").read_text(encoding="utf-8")
+    (project / "pyproject.toml").write_text(text.replace("six-environment", "six"), encoding="utf-8")
+    said = subprocess.run(lock, cwd=project, capture_output=True, text=True).stderr
+    assert "depends on itself" in said, "this is how it would be told"
+
+
+@pytest.mark.parametrize("options", [["-f"], ["-f", "-s"]])
+def test_a_project_that_exists_is_not_generated_over(cli: Any, tmp_path: Path, options: list[str]) -> None:
+    assert cli().returncode == 0
+    project = tmp_path / "out" / "my-kfp-project"
+    (project / "README.md").write_text("ours", encoding="utf-8")
+    (project / "pipeline.py").unlink()
+    done = cli(*options)
+
+    assert done.returncode == 1
+    assert "This folder is a project already. Update it, in it: inv template.update" in done.stderr
+    assert (project / "README.md").read_text(encoding="utf-8") == "ours" and not (project / "pipeline.py").exists()

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 
 from invoke.exceptions import Exit
 
+from .masking import masked
+
 if TYPE_CHECKING:
     from rich.table import Table
 
 
 def fail(message: str) -> Exit:
     """The exception that ends a command with exit code 1 and this sentence, without a traceback."""
-    return Exit(f"error: {message}", code=1)
+    return Exit(f"error: {masked(message)}", code=1)
 
 
 def message_of(error: Exit) -> str:
@@ -50,7 +52,8 @@ above: Callable[[str], None] | None = None  # while a list changes on the termin
 
 
 def say(text: str = "") -> None:
-    """Print to the real standard output, at once, even while kfp's own is redirected."""
+    """Print to the real standard output, at once, even while kfp's own is redirected; without credentials."""
+    text = masked(text)
     try:
         above(text) if above else print(text, file=sys.__stdout__, flush=True)
     except OSError:  # nobody reads any more, as in `inv runs | head`: what is under way goes on
@@ -59,7 +62,7 @@ def say(text: str = "") -> None:
 
 def printable(text: str) -> str:
     """Text that a terminal prints and does not obey: without escape sequences, and on one line."""
-    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", masked(text))
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 

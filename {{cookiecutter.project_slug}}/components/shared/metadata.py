@@ -6,17 +6,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from shared.masking import masked_values
 from shared.step import write_text
 
 
 def write_metadata(executor_input: str, metadata: Mapping[str, Mapping[str, Any]]) -> None:
-    """Tell KFP the metadata of output artifacts, by name. `executor_input` is its `{executorInput: null}`, or empty."""
+    """Tell KFP the metadata of output artifacts, by name, without credentials.
+
+    `executor_input` is its `{executorInput: null}`, or empty.
+    """
     if not executor_input:
         return
     outputs, artifacts = json.loads(executor_input)["outputs"], {}
     for name, declared in outputs.get("artifacts", {}).items():
         # Values that are not finite have no place in JSON.
-        given = {k: v for k, v in metadata.get(name, {}).items() if not isinstance(v, float) or math.isfinite(v)}
+        kept = masked_values(metadata.get(name, {}))
+        given = {k: v for k, v in kept.items() if not isinstance(v, float) or math.isfinite(v)}
         artifacts[name] = {"artifacts": [{"name": name, "uri": declared["artifacts"][0]["uri"], "metadata": given}]}
     write_text(Path(outputs["outputFile"]), json.dumps({"artifacts": artifacts}, allow_nan=False))
 

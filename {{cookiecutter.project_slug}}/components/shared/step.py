@@ -12,6 +12,8 @@ from pathlib import Path
 
 import typer
 
+from shared.masking import learn, masked
+
 
 class StepError(Exception):
     """A mistake in the data or the parameters. The message says what is wrong and what to do, on one line."""
@@ -25,13 +27,17 @@ def command(main: Callable[..., None]) -> typer.Typer:
 
 
 def run(main: Callable[..., None]) -> None:
-    """Run `main` as a program. A StepError ends it with exit code 1 and one line, a bug with its traceback."""
+    """Run `main` as a program. A StepError ends it with exit code 1 and one line, a bug with its traceback.
+
+    No credentials of its options are in that line.
+    """
     # A stopped pod gets SIGTERM: leave through the `finally` blocks, so that nothing half-written stays.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    learn(sys.argv)
     try:
         command(main)()
     except StepError as problem:
-        sys.exit(f"error: {' '.join(str(problem).split())}")
+        sys.exit(f"error: {masked(' '.join(str(problem).split()))}")
 
 
 @contextmanager

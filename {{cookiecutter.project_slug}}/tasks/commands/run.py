@@ -12,7 +12,7 @@ from invoke.tasks import task
 from ..files import ROOT
 from ..project.compiling import compile_pipeline, images_of
 from ..project.components import component_of
-from ..project.parameters import fingerprints, own_defaults, parameter_values
+from ..project.parameters import default_values, fingerprints, given_values, own_defaults, parameter_values
 from ..project.settings import Settings, load_settings
 from ..project.task_settings import secret_variables
 from ..runs.listing import starred
@@ -96,22 +96,25 @@ def _sources_anywhere(parameters: dict[str, Any]) -> None:
 
 @task(
     positional=["name"],
+    iterable=["param"],
     help={
         "name": "the step",
+        "param": "a parameter whose credentials the run's record masks, name=value; may be repeated",
         "run": "the run whose inputs it gets; without, the newest in which the step started",
         "on": "where it runs: host or docker; without, where that run did",
     },
 )
-def step(c: Context, name: str, run: str = "", on: str = "") -> None:
+def step(c: Context, name: str, param: list[str], run: str = "", on: str = "") -> None:
     """Run one step again, with the inputs it had."""
     if on:
         check_engine(on, ("host", "docker"))
     config = load_settings(c)
     source, before = started_step(name, run)
     spec, platform = compile_pipeline(config)
-    from ..engine.rerun import image_of, inputs_there
+    from ..engine.rerun import credentials_back, image_of, inputs_there
 
     inputs_there(before)
+    credentials_back(before, given_values(spec, param), default_values(spec))
     own = component_of(image_of(spec, before.component)) or ""
     local = _local_run(on or source.engine, source.parameters, spec, platform, config, only=own)
     local.step(before)

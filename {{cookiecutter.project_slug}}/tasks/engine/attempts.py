@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ..files import ROOT
+from ..masking import learn
 from ..report.step_reports import REPORTS
 from ..runs.record import Run, Step
 from . import cache
+from .cleaning import clean
 from .executions import Execution, Spec, Unresolved
-from .executor_io import StepFailed, collected, custom_paths, executor_input, unfinished
+from .executor_io import StepFailed, collected, custom_paths, executor_input, texts_of, unfinished
 from .importing import imported
 from .inputs import Inputs
 from .jobs import Job, Launcher, Stopped
@@ -45,6 +47,7 @@ class Attempts:
         """Run a step's container and collect its outputs. What goes wrong is in the execution."""
         folder = self._run.folder / "steps" / step.name
         given: dict[str, Any] = {}
+        learn(inputs.parameters)
 
         def work() -> Execution:
             shutil.rmtree(folder, ignore_errors=True)
@@ -61,6 +64,7 @@ class Attempts:
         execution = _guarded(step.name, work, "not started")
         if execution.state == "failed" and given:
             execution.artifacts = unfinished(given, REPORTS)
+        clean([self._run.log(step.name), *texts_of(given)])
         return execution
 
     def _job(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write
+from ..masking import masked_values
 from ..runs.record import RUNS
 from .executions import Artifact, Artifacts, Spec
 from .inputs import Inputs
@@ -66,9 +67,11 @@ def kept(engine: str, key: str) -> tuple[dict[str, Value], dict[str, Artifacts]]
 
 
 def keep(engine: str, key: str, parameters: dict[str, Value], artifacts: dict[str, Artifacts]) -> None:
-    """Keep the outputs of a step that ended well."""
+    """Keep the outputs of a step that ended well; not those with credentials, which no file is to hold."""
     shown = {name: [recorded_artifact(each) for each in found] for name, found in artifacts.items()}
     entry = {"parameters": parameters, "artifacts": shown, "stamps": _stamps(artifacts)}
+    if masked_values(entry) != entry:
+        return
     folder = CACHE / engine
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / f"{key}.json", json.dumps(entry))

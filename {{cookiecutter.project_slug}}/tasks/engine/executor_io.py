@@ -147,6 +147,13 @@ def _artifact(declared: dict[str, Any], written: dict[str, Any] | None) -> tuple
     return Artifact(kind, declared["name"], uri, uri, value_of(metadata)), bool(told)
 
 
+def texts_of(given: dict[str, Any]) -> list[Path]:
+    """The files in which a step told its parameters and metadata."""
+    outputs = given.get("outputs", {})
+    places = [place["outputFile"] for place in outputs.get("parameters", {}).values()]
+    return [Path(place) for place in (*places, outputs.get("outputFile")) if place]
+
+
 def unfinished(given: dict[str, Any], kinds: Container[str]) -> dict[str, Artifacts]:
     """The artifacts of some kinds that a step wrote before it failed: a report may say more than its last words."""
     found = {}

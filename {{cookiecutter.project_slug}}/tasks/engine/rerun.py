@@ -1,8 +1,9 @@
 """A recorded step that is to run again: whether it still can."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..files import ROOT
+from ..masking import MASK, masked_values
 from ..runs.record import Step, is_artifact
 from ..terminal import fail
 
@@ -28,3 +29,21 @@ def inputs_there(step: Step) -> None:
                 raise fail(
                     f"the input '{name}' of step '{step.name}' is gone ({each['uri']}); run the pipeline again: inv run"
                 )
+
+
+def credentials_back(step: Step, given: dict[str, Any], parameters: dict[str, Any]) -> None:
+    """Put back what the record masks in a step's inputs: from what is `given` now, or the pipeline's `parameters`.
+
+    An input is taken from a parameter of its name, or from one that looks the same once it is masked. Raises `Exit`
+    where there is none.
+    """
+    for name, value in step.inputs.items():
+        if is_artifact(value) or MASK not in str(value):
+            continue
+        alike = [each for key, each in (parameters | given).items() if masked_values(each, key) == value != each]
+        if name not in given and not alike:
+            raise fail(
+                f"the input '{name}' of step '{step.name}' had credentials, which no record keeps ({value}); "
+                f"give them again: inv step {step.name} -p {name}=..."
+            )
+        step.inputs = step.inputs | {name: given.get(name, alike[0] if alike else None)}

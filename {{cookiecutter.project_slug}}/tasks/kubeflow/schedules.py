@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..project.parameters import typed
+from ..project.parameters import typed, with_credentials
 from ..project.settings import NAME, Settings
 from ..project.task_settings import seconds
 from ..terminal import fail
@@ -31,6 +31,7 @@ class Schedule:
 def schedules(config: Settings, spec: "PipelineSpec") -> list[Schedule]:
     """The checked schedules of invoke.yaml. Raises `Exit` for a slip in one."""
     known = {name: part.parameter_type for name, part in spec.root.input_definitions.parameters.items()}
+    hidden = with_credentials(spec)  # which the version on the server has not
     found = []
     for name, values in config.schedules.items():
         where = f"invoke.yaml: schedules: {name}"
@@ -58,5 +59,5 @@ def schedules(config: Settings, spec: "PipelineSpec") -> list[Schedule]:
         stamps = {key: "[[CurrentTime]]" for key in known if key.removesuffix("_fingerprint") in known.keys() - {key}}
         cron = f"0 {cron}" if fields == 5 else cron
         check_length(f"{where}: cron", cron, TEXT)
-        found.append(Schedule(name, cron, every, stamps | parameters, values.get("enabled", True)))
+        found.append(Schedule(name, cron, every, stamps | hidden | parameters, values.get("enabled", True)))
     return found

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
-from ..project.compiling import images_of
+from ..project.compiling import images_of, without_credentials
 from ..project.components import component_of
 from ..project.parameters import own_defaults
 from ..project.settings import Settings
@@ -93,7 +93,7 @@ def _without_cache(spec: "PipelineSpec", platform: "PlatformSpec") -> dict[str, 
     from google.protobuf.json_format import MessageToDict
 
     copy = type(spec)()
-    copy.CopyFrom(spec)
+    copy.CopyFrom(without_credentials(spec))
     for dag in [copy.root.dag, *(part.dag for part in copy.components.values() if part.HasField("dag"))]:
         for task in dag.tasks.values():
             task.caching_options.enable_cache = False

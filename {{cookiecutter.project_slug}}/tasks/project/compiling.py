@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 
 from ..files import ROOT
+from ..masking import masked_values
 from ..terminal import fail, say
 from .components import COMPONENTS, component_names, component_of, image_reference
 from .condition_texts import quoted
 from .loop_items import parts_in_groups, typed_items
 from .mending import mend
-from .parameters import typed
+from .parameters import typed, with_credentials
 from .refusals import doubtful, refused
 from .settings import Settings
 from .task_settings import configuring
@@ -97,14 +98,17 @@ def images_of(spec: "PipelineSpec") -> list[str]:
 
 
 def write_compiled(spec: "PipelineSpec", platform: "PlatformSpec", config: Settings) -> list[Path]:
-    """Write `build/pipeline.yaml`, and beside it each component with its image resolved; return the paths."""
+    """Write `build/pipeline.yaml`, and beside it each component with its image resolved; return the paths.
+
+    A default that holds credentials is masked in it: whoever starts a run of it gives that parameter.
+    """
     from kfp.compiler import pipeline_spec_builder
 
     build = ROOT / "build"
     build.mkdir(exist_ok=True)
     written = [build / "pipeline.yaml"]
     partial = build / "partial.yaml"  # kfp looks at the ending
-    pipeline_spec_builder.write_pipeline_spec_to_file(spec, None, platform, str(partial))
+    pipeline_spec_builder.write_pipeline_spec_to_file(without_credentials(spec), None, platform, str(partial))
     partial.replace(written[0])
     for name in component_names():
         text = (COMPONENTS / name / "component.yaml").read_text(encoding="utf-8")
@@ -114,6 +118,20 @@ def write_compiled(spec: "PipelineSpec", platform: "PlatformSpec", config: Setti
         partial.write_text(resolved, encoding="utf-8")
         written.append(partial.replace(build / f"{name}.yaml"))
     return written
+
+
+def without_credentials(spec: "PipelineSpec") -> "PipelineSpec":
+    """The compiled pipeline with the credentials in its parameters' defaults masked; itself where there are none."""
+    from kfp.compiler import pipeline_spec_builder
+
+    if not (hidden := with_credentials(spec)):
+        return spec
+    copy = type(spec)()
+    copy.CopyFrom(spec)
+    for name, value in hidden.items():
+        default = pipeline_spec_builder.to_protobuf_value(masked_values(value, name))
+        copy.root.input_definitions.parameters[name].default_value.CopyFrom(default)
+    return copy
 
 
 def sentence(error: BaseException) -> str:

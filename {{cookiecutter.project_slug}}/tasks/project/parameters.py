@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ..masking import learn, masked_values
 from ..terminal import fail, near
 from .components import component_path
 
@@ -54,6 +55,7 @@ def typed(name: str, value: Any, known: dict[str, int], where: str = "-p") -> An
     `value` is a text from the command line or a value from `invoke.yaml`, `known` maps the pipeline's parameters to
     their types. Raises `Exit` for an unknown name or a value of another type, with the list of the right ones.
     """
+    learn(value, name)
     listing = ", ".join(f"{key} ({_TYPES[known[key]][0]})" for key in sorted(known))
     if name not in known:
         raise fail(f"{where}: the pipeline has no parameter '{name}'.{near(name, known)} It takes: {listing}.")
@@ -72,15 +74,7 @@ def parameter_values(spec: "PipelineSpec", given: list[str]) -> dict[str, Any]:
     Raises `Exit` for an unknown, ill-typed, repeated or missing parameter.
     """
     known = spec.root.input_definitions.parameters
-    types = {name: known[name].parameter_type for name in known}
-    values: dict[str, Any] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise fail(f"-p takes name=value, and '{text}' has no '='.")
-        if name in values:
-            raise fail(f"-p: parameter '{name}' is given twice.")
-        values[name] = typed(name, value, types)
+    values = given_values(spec, given)
     compiled = default_values(spec)
     for name in sorted(known):
         if name in values:
@@ -88,6 +82,22 @@ def parameter_values(spec: "PipelineSpec", given: list[str]) -> dict[str, Any]:
         if name not in compiled:
             raise fail(f"the parameter '{name}' has no value; give one with -p {name}=... or in invoke.yaml.")
         values[name] = compiled[name]
+    return values
+
+
+def given_values(spec: "PipelineSpec", given: list[str]) -> dict[str, Any]:
+    """What `name=value` texts give. Raises `Exit` for an unknown, ill-typed or repeated parameter."""
+    definitions = spec.root.input_definitions.parameters
+    types = {name: definitions[name].parameter_type for name in definitions}
+    values: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        learn(value, name)
+        if not equals:
+            raise fail(f"-p takes name=value, and '{text}' has no '='.")
+        if name in values:
+            raise fail(f"-p: parameter '{name}' is given twice.")
+        values[name] = typed(name, value, types)
     return values
 
 
@@ -104,12 +114,18 @@ def default_values(spec: "PipelineSpec") -> dict[str, Any]:
             given = definition.HasField("default_value")
             value = MessageToDict(definition.default_value) if given else None
             found[name] = value if definition.parameter_type == 1 else whole(value)
+    learn(found)
     return found
 
 
 def own_defaults(spec: "PipelineSpec") -> dict[str, Any]:
     """The defaults that a person may have set: without those of fingerprints, which are filled in."""
     return {name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")}
+
+
+def with_credentials(spec: "PipelineSpec") -> dict[str, Any]:
+    """The compiled defaults that hold credentials, which no compiled file has."""
+    return {name: value for name, value in default_values(spec).items() if masked_values(value, name) != value}
 
 
 def whole(value: Any) -> Any:

@@ -4,6 +4,7 @@ import re
 
 from markupsafe import Markup, escape
 
+from ..masking import masked
 from ..terminal import cut
 
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -13,11 +14,12 @@ COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")  # and what else a terminal woul
 def shown(value: object, most: int = 1000) -> Markup:
     """A value as HTML: cut to `most` characters; characters that are not seen, or turn others round, are written out.
 
-    What is HTML already stays as it is. This is Jinja's `finalize`: nothing comes into a page without it.
+    Credentials are masked. What is HTML already stays as it is. This is Jinja's `finalize`: nothing comes into a page
+    without it.
     """
     if isinstance(value, Markup):
         return value
-    text = COLOURS.sub("", str(value)).replace("\r\n", "\n")
+    text = COLOURS.sub("", masked(str(value))).replace("\r\n", "\n")
     text = UNSEEN.sub(lambda found: f"\\x{ord(found[0]):02x}", cut(text, most))
     return escape(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import ROOT, write
+from ..masking import masked_values
 from ..terminal import fail
 from .reading import Unreadable, check_parts, checked, values_in
 from .saving import Saver
@@ -89,7 +90,7 @@ class Run:
         """Write `run.json` whole or not at all: at once, or within a moment where it has just been written.
 
         A run that is over is written at once. Inputs, outputs and metrics are replaced, never changed: another thread
-        may be writing them.
+        may be writing them. Credentials are masked.
         """
         if self.status == "running":
             self._saver.soon()
@@ -98,13 +99,12 @@ class Run:
 
     def _write(self) -> None:
         large = self.status == "running" and len(self.steps) > 50  # on one line while it goes on: five times as fast
-        text = json.dumps(self, default=_fields, indent=None if large else 2, ensure_ascii=False)
+        kept = masked_values(_fields(self) | {"steps": [_fields(step) for step in list(self.steps)]})
+        text = json.dumps(kept, indent=None if large else 2, ensure_ascii=False)
         write(self.folder / "run.json", text + "\n")
 
 
-def _fields(part: object) -> dict[str, Any]:
-    if not isinstance(part, Run | Step):
-        raise TypeError(f"{part!r} is no part of a record")
+def _fields(part: Run | Step) -> dict[str, Any]:
     return {name: value for name, value in vars(part).items() if not name.startswith("_")}
 
 

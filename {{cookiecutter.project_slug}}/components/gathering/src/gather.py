@@ -14,6 +14,7 @@ from typer import Option
 from arrow_tables import copy_json, copy_parquet, sheet_as_csv
 from delimited import copy_text
 from reading import Gathered, Reading, reading_of
+from shared.masking import masked
 from shared.metadata import write_metadata
 from shared.sources import local_copy
 from shared.step import StepError, run, writing
@@ -32,7 +33,7 @@ def main(
 ) -> None:
     found = gather(source, table, reading_of(reading))
     print(*found.told, *(f"{name}: {note}" for name, note in found.notes.items()), sep="\n")
-    print(f"{found.rows} rows, {found.columns} columns, {table.stat().st_size} bytes from {source}")
+    print(f"{found.rows} rows, {found.columns} columns, {table.stat().st_size} bytes from {masked(source)}")
     about = {"rows": found.rows, "columns": found.columns, "source": source, "source_fingerprint": source_fingerprint}
     write_metadata(executor_input, {"table": about})
 
