@@ -1,5 +1,6 @@
 """What would be applied on kind, with the release's real manifests."""
 
+import json
 import re
 import subprocess
 import sys
@@ -21,12 +22,13 @@ def rendered(bake: Bake) -> Iterator[dict[tuple[str, str], dict[str, Any]]]:
     yield render(bake(), {})
 
 
-def render(project: Path, settings: dict[str, str]) -> dict[tuple[str, str], dict[str, Any]]:
+def render(project: Path, settings: dict[str, str], overlay: str = "kind") -> dict[tuple[str, str], dict[str, Any]]:
     """The objects of the staged overlay, by kind and name."""
     script = (
         "from tasks.clusters import install, kind\nfrom tasks.project.settings import Settings\n"
         f"settings = {settings | {'kfp_manifests': str(MANIFESTS)}!r}\n"
-        "print(install.stage(Settings('p', 'r', '3.13', 'e', '0', {}, **settings), 'platform'))"
+        "print(install.stage(Settings('p', 'r', '3.13', 'e', '0', {}, **settings), 'platform', "
+        f"install.ROOT / 'deploy' / {overlay!r}))"
     )
     staged = subprocess.run([sys.executable, "-c", script], cwd=project, check=True, capture_output=True, text=True)
     text = subprocess.run(
@@ -86,7 +88,7 @@ def test_what_is_left_out_leaves_nothing_that_names_it(rendered: dict[tuple[str,
         ["kubectl", "kustomize", str(MANIFESTS / "env/platform-agnostic")], check=True, capture_output=True, text=True
     ).stdout
     before = {(each["kind"], each["metadata"]["name"]) for each in yaml.safe_load_all(plain) if each}
-    assert set(rendered) < before
+    assert set(rendered) - before == {("NetworkPolicy", "mysql")}
     gone = before - set(rendered)
     assert len([kind for kind, _ in gone if kind == "Deployment"]) == FILES["left out"]
     assert len(pods_of(rendered)) == FILES["deployments"]
@@ -120,6 +122,53 @@ def test_the_ui_and_the_api_are_on_ports_that_kind_maps(
     mapped = {each["containerPort"]: (each["hostPort"], each["listenAddress"]) for each in node["extraPortMappings"]}
     assert mapped == {30080: (8080, "127.0.0.1"), 30888: (8888, "127.0.0.1")}
     assert set(mapped) == ports
+
+
+@needs_manifests
+@pytest.mark.parametrize("overlay", ["kind", "aks"])
+def test_no_password_is_the_releases_own(bake: Bake, overlay: str) -> None:
+    objects = render(bake(cloud="azure"), {}, overlay)
+    assert not any(kind == "Secret" for kind, _ in objects), "cluster.up makes them"
+    assert "minio123" not in yaml.safe_dump_all(objects.values())
+    (database,) = pods_of(objects)["mysql"]["containers"]
+    assert {
+        "name": "MYSQL_ROOT_PASSWORD",
+        "valueFrom": {"secretKeyRef": {"name": "mysql-secret", "key": "password"}},
+    } in (database["env"])
+    script = (
+        "import json; from tasks.clusters.passwords import SECRETS\n"
+        "print(json.dumps({name: [*known, *made] for name, (_, known, made) in SECRETS.items()}))"
+    )
+    said = subprocess.run([sys.executable, "-c", script], cwd=bake(), check=True, capture_output=True, text=True).stdout
+    made = json.loads(said)
+    read = set(re.findall(r"secretKeyRef: *\{?\s*key: (\w+),?\s+name: ([\w-]+)", yaml.safe_dump_all(objects.values())))
+    assert {name for _, name in read} == set(made) and all(key in made[name] for key, name in read)
+    release = subprocess.run(
+        ["kubectl", "kustomize", str(MANIFESTS / "env/platform-agnostic")], check=True, capture_output=True, text=True
+    ).stdout
+    theirs = {e["metadata"]["name"]: e for e in yaml.safe_load_all(release) if e and e["kind"] == "Secret"}
+    assert {name: sorted(each["stringData"]) for name, each in theirs.items()} == {
+        n: sorted(k) for n, k in made.items()
+    }
+
+
+@needs_manifests
+def test_the_database_answers_those_that_use_it_and_no_step(rendered: dict[tuple[str, str], dict[str, Any]]) -> None:
+    policy = rendered["NetworkPolicy", "mysql"]["spec"]
+    labels = {
+        each["metadata"]["name"]: each["spec"]["template"]["metadata"]["labels"]
+        for (kind, _), each in rendered.items()
+        if kind == "Deployment"
+    }
+
+    def matches(selector: dict[str, Any]) -> set[str]:
+        return {name for name, have in labels.items() if selector["matchLabels"].items() <= have.items()}
+
+    assert matches(policy["podSelector"]) == {"mysql"}
+    ((rule),) = policy["ingress"]
+    allowed = set().union(*(matches(each["podSelector"]) for each in rule["from"]))
+    users = {name for name, spec in pods_of(rendered).items() if "mysql-secret" in str(spec)} - {"mysql"}
+    assert allowed == users == {"ml-pipeline", "metadata-grpc-deployment"}
 
 
 @needs_manifests

@@ -1,6 +1,7 @@
 """A cluster made on kind, with stand-ins for the programs; a real cluster is made by the template's own CI."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -58,6 +59,36 @@ def test_up_makes_it_all_in_order_and_again_changes_nothing(project: Path, tools
     assert not any("crictl" in line for line in again)
     assert not any(words in line for line in again for words in ("kind create", " -k ", "kind delete"))
     assert "  mysql                           ready" in inv(project, "cluster.status")
+
+
+@needs_engine
+@needs_manifests
+def test_each_cluster_has_passwords_of_its_own_which_stay_and_are_told_nobody(project: Path, tools: Tools) -> None:
+    said = inv(project, "cluster.up")
+    tools.keep()
+    first = tools.state["secrets"]
+    assert first["mysql-secret"]["username"] == "root"
+    words = [first["mysql-secret"]["password"], *first["mlpipeline-minio-artifact"].values()]
+    assert all(re.fullmatch(r"[0-9a-f]{40}", word) for word in words) and len(set(words)) == 3
+    kept = [
+        *tools.asked(),
+        said,
+        *(p.read_text(errors="replace") for p in (project / "build").rglob("*") if p.is_file()),
+    ]
+    assert not any(word in text for word in words for text in kept)
+
+    tools.keep(gone=["deployment.apps/mysql"])
+    inv(project, "cluster.up")
+    tools.keep()
+    assert tools.state["secrets"] == first
+    tools.keep(secrets={"mysql-secret": first["mysql-secret"]})
+    assert "the Secret mlpipeline-minio-artifact is gone from the namespace kubeflow" in inv(
+        project, "cluster.up", code=1
+    )
+    inv(project, "cluster.reset", "--yes")
+    tools.keep()
+    second = tools.state["secrets"]
+    assert set(second) == set(first) and second["mysql-secret"] != first["mysql-secret"]
 
 
 @needs_engine

@@ -30,8 +30,13 @@ if tool == "kubectl":
         if not state["noted"]:
             sys.exit(1)
         print(json.dumps(dict(data=state["noted"])))
+    elif arguments[2:] == ["create", "-f", "-"]:
+        document = json.loads(sys.stdin.read())
+        state["secrets"][document["metadata"]["name"]] = document["stringData"]
     elif "--ignore-not-found" in arguments:
-        print("\\n".join(each for each in arguments if "/" in each))
+        absent = [] if state["noted"] else ["persistentvolumeclaim"]
+        absent += [] if state["secrets"] else ["secret"]
+        print("\\n".join(each for each in arguments if "/" in each and each.split("/")[0] not in absent))
     elif "deployments,pods,pvc" in arguments:
         noted = [each.partition("/")[2] for each in state["noted"].get("objects", "").split() if "deployment" in each]
         known = [each["metadata"]["name"] for each in state["deployments"]]
@@ -79,6 +84,7 @@ class Azure:
             "things": {},
             "resources": [],
             "noted": {},
+            "secrets": {},
             "ready": json.dumps(deployment("NAME", True)),
             "deployments": READY,
         }

@@ -15,12 +15,27 @@ if "apply" in arguments:
     else:
         assert (pathlib.Path(arguments[-1]) / "kustomization.yaml").is_file()
         if arguments[-1].endswith("platform"):
-            state["gone"] = []
+            assert len(state["secrets"]) == 2, "what it runs with is there before it"
+            state["gone"], state["claims"] = [], True
+    end(0)
+if arguments[2:] == ["create", "-f", "-"]:
+    document = json.loads(sys.stdin.read())
+    if document["metadata"]["name"] in state["secrets"]:
+        end(1, err="Error from server (AlreadyExists)")
+    state["secrets"][document["metadata"]["name"]] = document["stringData"]
+    end(0)
+if arguments[2:4] == ["delete", "namespace"]:
+    state["secrets"], state["claims"], state["noted"] = dict(), False, dict()
     end(0)
 if "configmap" in arguments:
     end(0, json.dumps(dict(data=state["noted"]))) if state["noted"] else end(1, err="NotFound")
 if "--ignore-not-found" in arguments and "-o" in arguments:
-    end(0, "\\n".join(each for each in arguments if "/" in each and each not in state["gone"]))
+    def there(each):
+        thing, name = each.split("/")
+        if thing == "secret":
+            return name in state["secrets"]
+        return each not in state["gone"] and (state["claims"] or thing != "persistentvolumeclaim")
+    end(0, "\\n".join(each for each in arguments if "/" in each and there(each)))
 if "deployments,pods,pvc" in arguments:
     states = state["deployments"]
     now = states[min(state["polls"], len(states) - 1)]

@@ -12,6 +12,7 @@ import yaml
 from ..files import ROOT, write
 from ..project.settings import Settings
 from ..terminal import fail
+from . import passwords
 from .tools import apply, github_hint, kubectl, last_line, run
 
 Say = Callable[[str], None]
@@ -19,6 +20,7 @@ Say = Callable[[str], None]
 NAMESPACE = "kubeflow"
 NOTE = "kf-template"  # the ConfigMap in which what was applied is noted
 OVERLAY = ROOT / "deploy" / "kind"
+DATABASE = Path(__file__).with_name("database.yaml")  # what may reach it
 STAGE = ROOT / "build" / "cluster"
 RELEASE = "https://github.com/kubeflow/pipelines/manifests/kustomize"
 
@@ -41,14 +43,16 @@ def install(config: Settings, where: str, overlay: Path, say: Say, extra: str = 
     waited = kubectl(where, "wait", *definitions)
     if waited.returncode:
         raise fail(f"the cluster does not take Kubeflow's definitions: {last_line(waited)}")
+    passwords.ensure(where, NAMESPACE)
     folder = stage(config, "platform", overlay, extra)
     manifests = _rendered(folder, config)
+    objects = _names(manifests) + [f"secret/{name}" for name in passwords.SECRETS]
     apply(where, "-k", str(folder))
     note = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": NOTE, "namespace": NAMESPACE},
-        "data": {"applied": stamp, "objects": "\n".join(_names(manifests))},
+        "data": {"applied": stamp, "objects": "\n".join(objects)},
     }
     apply(where, "-f", "-", input=json.dumps(note))
     return manifests
@@ -104,7 +108,7 @@ def _rendered(folder: Path, config: Settings) -> str:
 
 
 def _stamp(config: Settings, overlay: Path, extra: str) -> str:
-    text = (overlay / "kustomization.yaml").read_text(encoding="utf-8") + extra
+    text = (overlay / "kustomization.yaml").read_text(encoding="utf-8") + extra + DATABASE.read_text(encoding="utf-8")
     parts = (text, config.kfp_version, config.kfp_manifests, config.image_mirror)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
@@ -128,7 +132,9 @@ def stage(config: Settings, part: str, overlay: Path = OVERLAY, extra: str = "")
         base += version
     if part == "platform":
         text = (overlay / "kustomization.yaml").read_text(encoding="utf-8") + extra
-        text = re.sub(rf"(?m)^  - {RELEASE}/env/platform-agnostic\?ref=\S+$", lambda _: f"  - {base}", text)
+        both = f"  - {base}\n  - {DATABASE.name}"
+        text = re.sub(rf"(?m)^  - {RELEASE}/env/platform-agnostic\?ref=\S+$", lambda _: both, text)
+        write(folder / DATABASE.name, DATABASE.read_text(encoding="utf-8"))
     else:
         text = f"resources:\n  - {base}\n"
     write(folder / "kustomization.yaml", text)

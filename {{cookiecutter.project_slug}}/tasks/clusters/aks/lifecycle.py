@@ -12,7 +12,8 @@ from invoke.exceptions import Exit
 from ...files import ROOT, write
 from ...project.settings import Settings
 from ...terminal import fail, say
-from ..install import install, stage
+from .. import passwords
+from ..install import NAMESPACE, install, stage
 from ..tools import run
 from ..waiting import show_deployments, wait
 from .azure import exists, must
@@ -41,6 +42,8 @@ def print_commands(config: Settings) -> None:
             say(shlex.join(command))
     say(shlex.join(credentials_command(wanted)))
     for part in ("cluster-scoped-resources", "platform"):
+        for line in passwords.commands(wanted.context, NAMESPACE) if part == "platform" else []:
+            say(line)
         folder = stage(config, part, OVERLAY, extra(wanted)).relative_to(ROOT).as_posix()
         say(
             shlex.join(

@@ -97,6 +97,7 @@ def steps(wanted: Plan) -> list[Step]:
         *("az", "aks", "create", *group, "--name", name, "--location", wanted.location, "--tier", "free"),
         *("--node-vm-size", wanted.node_size, "--node-count", str(wanted.node_count)),
         *("--attach-acr", wanted.registry, "--enable-managed-identity", "--no-ssh-key"),
+        *("--network-plugin", "azure", "--network-plugin-mode", "overlay", "--network-dataplane", "cilium"),
         *("--enable-oidc-issuer", "--enable-workload-identity", *tags),
         *(["--kubernetes-version", wanted.version] if wanted.version else []),
     ]
