@@ -111,3 +111,28 @@ def test_it_is_printed_whole(visit: Visit, penguins: Path, tmp_path: Path) -> No
     printed = page.pdf(path=tmp_path / "page.pdf")
     assert printed.startswith(b"%PDF") and len(re.findall(rb"/Type\s*/Page\b", printed)) in range(2, 12)
     assert not page.locator("nav").is_visible()
+
+
+def test_the_page_of_all_runs_sorts_filters_and_compares(visit: Visit, penguins: Path) -> None:
+    inv(penguins, "runs.report", "--all")
+    path = penguins / "build/runs.html"
+    visit.see(path)
+    page, said = visit.open(path)
+    rows = page.locator("#runs tbody tr")
+    ids = [folder.name for folder in reports(penguins)]
+    first = "#runs tbody tr:not([hidden]) td:nth-child(2)"
+    assert page.locator(first).all_inner_texts() == ids[::-1], "the newest first"
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    assert page.locator(first).all_inner_texts() == ids
+    page.locator("#filter").fill("failed")
+    assert page.locator(first).all_inner_texts() == ids[2:] and page.locator("#count").inner_text() == "1 of 3"
+    page.locator("#filter").fill("target=body_mass_g succeeded")
+    assert page.locator(first).all_inner_texts() == ids[1:2]
+    page.locator("#filter").fill("")
+    assert not page.locator("#compared").is_visible()
+    for run in ids[:2]:
+        page.get_by_label(f"Compare {run}").check()
+    compared = page.locator("#compared").inner_text()
+    assert "species" in compared and "body_mass_g" in compared and "seed" not in compared, "what differs, and no more"
+    assert rows.count() == 3 and said == []

@@ -165,7 +165,7 @@ def _report(run: Run, config: Settings) -> None:
     """Write the page of a run, and say how it ended."""
     from ..report.pages import write_report
 
-    write_report(run)
+    write_report(run, config.page_metric)
     finish(run, config)
 
 

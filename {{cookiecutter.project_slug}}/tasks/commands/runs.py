@@ -98,12 +98,29 @@ def compare(c: Context, ids: list[str]) -> None:
     say(f"page: {write_comparison(compared).relative_to(ROOT)}")
 
 
-@task(positional=["id"], help={"id": WHICH, "open": "open it in the browser"})
-def report(c: Context, id: str = "latest", open: bool = False) -> None:
+@task(
+    positional=["id"],
+    help={
+        "id": WHICH,
+        "all": "one page of all runs instead: sorted, filtered, over time, two compared",
+        "open": "open it in the browser",
+    },
+)
+def report(c: Context, id: str = "latest", all: bool = False, open: bool = False) -> None:
     """Write a run's report anew, and show where it is."""
-    from ..report.pages import write_report
+    metric = load_settings(c).page_metric
+    if all:
+        from ..report.project import write_project
 
-    path = write_report(_whole(c, _run(id)))
+        _refresh(c)
+        runs = newest_first()
+        if not runs:
+            raise fail("there is no run yet; start one with: inv run")
+        path = write_project(runs, metric)
+    else:
+        from ..report.pages import write_report
+
+        path = write_report(_whole(c, _run(id)), metric)
     say(str(path.relative_to(ROOT)))
     if open:
         import webbrowser

@@ -41,7 +41,7 @@ def watch(api: Api, run: Run, config: Settings, say: Say) -> None:
         raise Exit(f"the run goes on: {run.remote['url']}\n{back}", code=130) from None
     conclude(api, run, workflow, kubectl, everything=True)
     run.save()
-    write_report(run)
+    write_report(run, config.page_metric)
 
 
 def _followed(api: Api, run: Run, kubectl: Kubectl | None, say: Say, back: str) -> Workflow | None:

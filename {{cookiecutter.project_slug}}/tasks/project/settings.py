@@ -31,6 +31,7 @@ class Settings:
     kind_image: str = ""
     service_account: str = ""
     runs_limit: str = "5 GB"
+    page_metric: str = ""
     jobs: int = 0
     steps: dict[str, Any] = field(default_factory=dict)
     schedules: dict[str, Any] = field(default_factory=dict)

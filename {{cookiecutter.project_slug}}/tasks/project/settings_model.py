@@ -92,6 +92,7 @@ class SettingsFile(Section):
         "a size, as in 500 MB or 5 GB (0 MB: no limit)",
         pattern=r"^(\d+(\.\d+)? ?(MB|GB|TB))?$",
     )
+    page_metric: str | None = _text("The number at the top of a run's page.", "a metric's name")
     cloud: Literal["none", "azure"] | None = _text("What the project was made for.", "none or azure")
     template_version: str | None = _text("The template's release that this project was made from.")
     aks: Annotated[Aks | None, Field(title=LINES)] = None

@@ -24,9 +24,12 @@ class Drawing:
     head = HEAD
 
     def __init__(self, run: Run) -> None:
-        self.names = [str(node["name"]) for node in run.graph]
-        self.layout = layout(run.graph, run.groups)
         self._run = run
+        empty = _empty_loops(run)
+        drawn = [node for node in run.graph if not empty & set(node["inside"])]
+        self.names = [str(node["name"]) for node in drawn]
+        self.left_out = [run.groups.get(name, name) for name in sorted(empty)]
+        self.layout = layout(drawn, run.groups)
         self._placed = any(step.place for step in run.steps)
 
     def label(self, box: Box) -> str:
@@ -56,6 +59,14 @@ class Drawing:
             return False
         # Of an old record, a step's name has the loops and pipelines that it is in, but not the conditions.
         return groups_of(step) == inside if self._placed else set(groups_of(step)) <= set(inside)
+
+
+def _empty_loops(run: Run) -> set[str]:
+    """The loops of a run that succeeded which had no items, so that there is no step of them."""
+    if run.status != "succeeded":
+        return set()
+    loops = {group for node in run.graph for group in node["inside"] if group.startswith("for-loop-")}
+    return loops - {group for step in run.steps for group in groups_of(step)}
 
 
 def curve(points: list[tuple[float, float]]) -> str:

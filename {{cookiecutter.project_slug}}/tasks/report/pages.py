@@ -11,6 +11,7 @@ from ..runs.comparison import comparison
 from ..runs.loops import sweeps
 from ..runs.metrics import number, whole_metrics
 from ..runs.record import Run, local_time
+from ..runs.standing import news, runs_before, standing
 from . import contents
 from .drawing import Drawing
 from .links import link
@@ -19,9 +20,13 @@ from .step_reports import Report, step_reports
 from .templates import rendered
 
 
-def write_report(run: Run) -> Path:
-    """Write `runs/<id>/report.html`, beside it the steps' own reports in `reports/`, and return its path."""
+def write_report(run: Run, metric: str = "") -> Path:
+    """Write `runs/<id>/report.html`, beside it the steps' own reports in `reports/`, and return its path.
+
+    `metric` is the number at its top, the setting `page_metric`.
+    """
     path = run.folder / "report.html"
+    before = runs_before(run)
     reports, more_reports = step_reports(run, run.folder, Room("reports"))
     text = rendered(
         "run.html.j2",
@@ -29,6 +34,9 @@ def write_report(run: Run) -> Path:
         run=run,
         started=local_time(run.started),
         url=contents.url(run),
+        standing=standing(run, before, metric),
+        before=link(before[0].folder / "report.html", path.parent, before[0].id) if before else None,
+        news=news(run, before[0]) if before else [],
         metrics=[(name, number(value)) for name, value in whole_metrics(run).items()],
         sweeps=sweeps(run),
         drawing=Drawing(run) if run.graph else None,

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-# Bytes of HTML: of all steps' reports, of all logs, of the graph, of the timeline, of the tables of loops, and of each
-# other table.
+# Bytes of HTML: of all steps' reports, of all logs, of the graph, of the timeline, of the tables of loops, of each
+# other table, and of all runs.
 ROOM = {
     "reports": 550_000,
     "logs": 150_000,
@@ -12,6 +12,7 @@ ROOM = {
     "timeline": 40_000,
     "loops": 100_000,
     "table": 80_000,
+    "runs": 1_200_000,
 }
 LINKS = 50_000  # of the room for reports: for links to those that are not shown
 LISTED = 200  # reports and logs, even if each is but a link

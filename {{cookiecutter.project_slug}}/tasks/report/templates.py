@@ -22,8 +22,10 @@ STEP_STYLE = ROOT / "components" / "shared" / "style.css"
 SIGNS = {"succeeded": "✓", "cached": "≡", "failed": "✗", "stopped": "■", "running": "…", "pending": "…", "skipped": "-"}
 
 
-def rendered(template: str, **values: Any) -> str:
-    return _environment().get_template(template).render(values)
+def rendered(template: str, script: str = "page.js", **values: Any) -> str:
+    """A page made of a template. It may run this one script, which lies beside it."""
+    text = _read(HERE / script)
+    return _environment().get_template(template).render(values, script=Markup(text), policy=_policy(text))
 
 
 @functools.cache
@@ -38,11 +40,8 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    script = _read(HERE / "page.js")
     made.globals |= {
         "fitting": fitting,
-        "policy": _policy(script),
-        "script": Markup(script),
         "signs": SIGNS,
         "step_style": Markup(_read(STEP_STYLE)),
         "style": Markup(_read(HERE / "run.css")),
