@@ -24,7 +24,7 @@ def kfp() -> Iterator[Kfp]:
 
 @pytest.fixture
 def project(kfp: Kfp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project of one component, used twice, whose cluster is the server; no Docker engine is there to ask."""
+    """A project of one component, used twice, that may write to the server; no Docker engine is there to ask."""
     for name in ("KFP_TOKEN", "KFP_TOKEN_FILE", "KFP_KUBE_CONTEXT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
@@ -32,6 +32,10 @@ def project(kfp: Kfp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Projec
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     made = Project(tmp_path / "flöw with spaces")
     made.write("invoke.yaml", SETTINGS + f"kfp_host: {kfp.host}\n")
+    agreed = tmp_path / "state" / "kf-template" / "hosts.json"
+    agreed.parent.mkdir(parents=True)
+    agreed.write_text(json.dumps({str(made.root): [kfp.host]}), encoding="utf-8")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     made.write("pyproject.toml", '[project]\nname = "flow"\nversion = "1.2.3"\n')
     return made
 

@@ -47,16 +47,16 @@ def test_images_that_the_registry_lacks_are_found_before_anything_is_uploaded(
     monkeypatch.setenv("INVOKE_KFP_HOST", kfp.host)
     monkeypatch.setenv("KF_TEMPLATE_POLL_SECONDS", "0.05")
     try:
-        for command in (["deploy"], ["run", "--on", "cluster"]):
+        for command in (["deploy", "--yes"], ["run", "--on", "cluster", "--yes"]):
             said = project.inv(*command, code=1).stderr
             assert "the registry does not hold the images of: adding. Push them: inv push" in said
         assert kfp.versions == []
         project.inv("push")
-        project.inv("deploy")
+        project.inv("deploy", "--yes")
         script(kfp)
-        project.inv("run", "--on", "cluster")
+        project.inv("run", "--on", "cluster", "--yes")
         project.write("invoke.yaml", (project.root / "invoke.yaml").read_text().replace("5001", "5999"))
-        assert "the registry localhost:5999 does not answer" in project.inv("deploy", code=1).stderr
+        assert "the registry localhost:5999 does not answer" in project.inv("deploy", "--yes", code=1).stderr
     finally:
         project.remove()
 

@@ -312,7 +312,7 @@ def test_a_run_is_watched_as_it_was(kfp: Kfp, project: Path) -> None:
     moments = [f"2026-11-25T05:0{minute}:{second:02}Z" for minute in range(1, 6) for second in range(0, 60, 10)]
     kfp.replay = [as_of(recording, moment) for moment in moments]
     keep_artifacts(kfp, recording)
-    said = inv(project, "run", "--on", "cluster", "-p", "source=sample://penguins")
+    said = inv(project, "run", "--on", "cluster", "--yes", "-p", "source=sample://penguins")
     lines = [line.split() for line in said.splitlines() if re.match(r"  (training|prediction) ", line)]
     assert ["training", "pending"] in lines and ["training", "running"] in lines
     assert ["training", "succeeded", "40.0", "s"] in lines
@@ -323,11 +323,11 @@ def test_a_store_that_lost_what_the_cache_still_serves_is_said_before_a_run(kfp:
     replay(kfp, "ok")
     inv(project, "runs", "--on", "cluster")
     kfp.objects.clear()
-    said = inv(project, "run", "--on", "cluster", code=1)
+    said = inv(project, "run", "--on", "cluster", "--yes", code=1)
     assert f"the cluster's store does not hold any more what run {id_of('ok')} left in it" in said
     assert "inv run --on cluster --no-cache), or start over (inv cluster.reset)" in said
     assert len(kfp.runs) == 1
-    inv(project, "run", "--on", "cluster", "--no-cache", "--detach")
+    inv(project, "run", "--on", "cluster", "--yes", "--no-cache", "--detach")
     assert len(kfp.runs) == 2
 
 

@@ -46,6 +46,7 @@ def test_every_ci_runs_the_same_commands(provider: str) -> None:
         text += (PROJECT / TEMPLATE_CHECK).read_text(encoding="utf-8")
     commands = re.findall(r"uv run inv ([\w.]+)", text)
     checks = ["lint", "audit", "test", "run", "build", "push", "deploy"]
+    assert "uv run inv deploy --yes" in text, "there is nobody to ask"
     assert commands == [*checks, "template.status", "template.update"]
     assert set(re.findall(r"pip install \S+", text)) == {"pip install uv==0.13.9"}
 

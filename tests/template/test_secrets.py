@@ -57,10 +57,14 @@ def test_a_planted_secret_is_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
     monkeypatch.setenv("INVOKE_KFP_HOST", server.host)
     server.token = PLANTED
-    said += inv(project, "deploy") + inv(project, "run", "--on", "cluster", "--detach") + inv(project, "runs")
+    said += (
+        inv(project, "deploy", "--yes")
+        + inv(project, "run", "--on", "cluster", "--detach", "--yes")
+        + inv(project, "runs")
+    )
     assert PLANTED not in json.dumps([server.specs, server.runs])
     server.token = "another"
-    said += inv(project, "deploy", code=1)
+    said += inv(project, "deploy", "--yes", code=1)
     assert PLANTED not in said
     assert holders(tmp_path) == []
     assert os.environ["KFP_TOKEN"] == PLANTED

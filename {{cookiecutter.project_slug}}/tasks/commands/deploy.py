@@ -8,6 +8,8 @@ from ..project.compiling import compile_pipeline, write_compiled
 from ..project.settings import load_settings
 from ..terminal import say
 
+YES = "do not ask whether this project may write there"
+
 
 @task
 def compile(c: Context) -> None:
@@ -18,28 +20,35 @@ def compile(c: Context) -> None:
         say(str(path.relative_to(ROOT)))
 
 
-@task
-def deploy(c: Context) -> None:
+@task(help={"yes": YES, "take-over": "the pipeline of this name is this project's, though it says otherwise"})
+def deploy(c: Context, yes: bool = False, take_over: bool = False) -> None:
     """Upload the pipeline as a new version, if it changed."""
     from ..kubeflow.connect import connect
+    from ..kubeflow.permission import permit
     from ..kubeflow.versions import deploy
 
     config = load_settings(c)
     spec, platform = compile_pipeline(config)
-    deploy(connect(config, say), spec, platform, config, say)
+    api = connect(config, say)
+    permit(config, yes)
+    deploy(api, spec, platform, config, say, yes, take_over)
 
 
-@task(help={"dry-run": "only show what would change"})
-def schedule(c: Context, dry_run: bool = False) -> None:
+@task(help={"dry-run": "only show what would change", "yes": YES})
+def schedule(c: Context, dry_run: bool = False, yes: bool = False) -> None:
     """Make the cluster's schedules those of invoke.yaml.
 
     They run the newest version of the pipeline.
     """
     from ..kubeflow.connect import connect
+    from ..kubeflow.permission import permit
     from ..kubeflow.recurring import apply_schedules
     from ..kubeflow.schedules import schedules
 
     config = load_settings(c)
     spec, _ = compile_pipeline(config)
     wanted = schedules(config, spec)
-    apply_schedules(connect(config, say), wanted, config, say, dry_run)
+    api = connect(config, say)
+    if not dry_run:
+        permit(config, yes)
+    apply_schedules(api, wanted, config, say, dry_run, yes)

@@ -33,6 +33,7 @@ ENGINES = ("host", "docker", "cluster")
         "experiment": "on a cluster: the experiment; without, that of invoke.yaml",
         "name": "on a cluster: the run's name",
         "detach": "on a cluster: do not wait for the end",
+        "yes": "on a cluster: do not ask whether this project may write there",
         "jobs": "on host and docker: how many steps run at a time; without, what invoke.yaml says",
     },
 )
@@ -45,6 +46,7 @@ def run(
     name: str = "",
     detach: bool = False,
     jobs: str = "",
+    yes: bool = False,
 ) -> None:
     """Run the pipeline."""
     check_engine(on)
@@ -64,12 +66,14 @@ def run(
         _report(local.run, config)
         return
     from ..kubeflow.connect import connect
+    from ..kubeflow.permission import permit
     from ..kubeflow.start import start
     from ..kubeflow.versions import deploy as upload
     from ..kubeflow.watch import watch as follow
 
     api = connect(config, say)
-    version = upload(api, spec, platform, config, say)
+    permit(config, yes)
+    version = upload(api, spec, platform, config, say, yes)
     started = start(
         *(api, version, spec, platform, parameters, config, say),
         command=_command_line(),

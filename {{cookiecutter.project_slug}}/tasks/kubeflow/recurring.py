@@ -20,6 +20,7 @@ from .experiments import experiment
 from .limits import check_account, check_text
 from .listing import named, pages
 from .orphans import remove_orphans
+from .ownership import check_own
 from .refusals import spoken
 from .schedules import Schedule
 from .versions import Version, find_pipeline, versions
@@ -29,7 +30,7 @@ Say = Callable[[str], None]
 UNDER_WAY = ("PENDING", "RUNNING", "CANCELING", "PAUSED")
 
 
-def apply_schedules(api: Api, wanted: list[Schedule], config: Settings, say: Say, dry_run: bool) -> None:
+def apply_schedules(api: Api, wanted: list[Schedule], config: Settings, say: Say, dry_run: bool, yes: bool) -> None:
     """Make this project's recurring runs equal to `wanted`; those of others stay as they are.
 
     The API cannot change one, so it is replaced: the new one is made before the old one goes.
@@ -40,7 +41,9 @@ def apply_schedules(api: Api, wanted: list[Schedule], config: Settings, say: Say
         check_text(f"invoke.yaml: schedules: {schedule.name}: parameters", shown)
     with spoken(api.host, api.namespace):
         pipeline_id = find_pipeline(api, config)
-        newest = versions(api, pipeline_id)[:1] if pipeline_id else []
+        newest = versions(api, pipeline_id) if pipeline_id else []
+        if newest and not dry_run:
+            check_own(api.host, [each.description for each in newest], config, yes, take_over=False)
         if wanted and not newest:
             raise fail(f"{api.host} has no version of {config.project} yet: inv deploy")
         ask = api.client.recurring_runs.recurring_run_service_list_recurring_runs

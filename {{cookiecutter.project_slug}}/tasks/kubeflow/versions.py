@@ -21,6 +21,7 @@ from .answers import told
 from .connect import Api
 from .limits import VERSION, check_text
 from .listing import named, pages
+from .ownership import check_own, description
 from .refusals import spoken
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Version:
     name: str
     pipeline_id: str
     version_id: str
+    description: str = ""
 
 
 def find_pipeline(api: Api, config: Settings) -> str | None:
@@ -53,13 +55,22 @@ def versions(api: Api, pipeline_id: str) -> list[Version]:
     ask = api.client.pipelines.pipeline_service_list_pipeline_versions
     found = pages(ask, "pipeline_versions", pipeline_id=pipeline_id, sort_by="created_at desc")
     whole = [told(each, "display_name", "pipeline_version_id") for each in found]
-    return [Version(each.display_name, pipeline_id, each.pipeline_version_id) for each in whole]
+    return [Version(v.display_name, pipeline_id, v.pipeline_version_id, v.description or "") for v in whole]
 
 
-def deploy(api: Api, spec: "PipelineSpec", platform: "PlatformSpec", config: Settings, say: Say) -> Version:
+def deploy(
+    api: Api,
+    spec: "PipelineSpec",
+    platform: "PlatformSpec",
+    config: Settings,
+    say: Say,
+    yes: bool = False,
+    take_over: bool = False,
+) -> Version:
     """Upload the pipeline as a new version, unless the newest is the same; return the version that is the newest now.
 
-    A cluster on kind begins to pull its images. Raises `Exit` where an image of it is not in its registry.
+    A cluster on kind begins to pull its images. Raises `Exit` where an image of it is not in its registry, and where the
+    pipeline is another repository's.
     """
     from google.protobuf.json_format import MessageToDict
 
@@ -70,12 +81,13 @@ def deploy(api: Api, spec: "PipelineSpec", platform: "PlatformSpec", config: Set
     with spoken(api.host, api.namespace):
         pipeline_id = find_pipeline(api, config) or _create_pipeline(api, config)
         known = versions(api, pipeline_id)
-        if known and (match := HASH.search(known[0].name)) and match[1] == digest:
+        own = not known or check_own(api.host, [each.description for each in known], config, yes, take_over)
+        if own and known and (match := HASH.search(known[0].name)) and match[1] == digest:
             say(f"unchanged: version {known[0].name}")
             return known[0]
         name = _version_name(digest, {version.name for version in known})
         uploaded = api.client.pipeline_uploads.upload_pipeline_version(
-            str(package), name=name, pipelineid=pipeline_id, description=_description()
+            str(package), name=name, pipelineid=pipeline_id, description=description()
         )
         version = Version(name, pipeline_id, told(uploaded, "pipeline_version_id").pipeline_version_id)
     pull_ahead(config, [image for image in images_of(spec) if component_of(image)])
@@ -106,11 +118,6 @@ def _version_name(digest: str, taken: set[str]) -> str:
     while (numbered := name if number == 1 else f"{name}-{number}") in taken:  # an older one that came back
         number += 1
     return numbered
-
-
-def _description() -> str:
-    where = origin()
-    return f"{where['SOURCE']} {where['REVISION']}".strip()
 
 
 def check_images(spec: "PipelineSpec", say: Say) -> None:
