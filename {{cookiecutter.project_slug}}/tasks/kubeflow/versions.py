@@ -69,8 +69,8 @@ def deploy(
 ) -> Version:
     """Upload the pipeline as a new version, unless the newest is the same; return the version that is the newest now.
 
-    A cluster on kind begins to pull its images. Raises `Exit` where an image of it is not in its registry, and where the
-    pipeline is another repository's.
+    A cluster on kind begins to pull its images. Raises `Exit` where an image of it is not in its registry, and where
+    the pipeline is another repository's.
     """
     from google.protobuf.json_format import MessageToDict
 
