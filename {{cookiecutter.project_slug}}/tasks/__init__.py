@@ -2,12 +2,16 @@
 
 import importlib
 import importlib.util
+import sys
 from typing import Any
 
 from invoke.collection import Collection
 
-from . import commands as of
-from .project.settings import OPTIONAL, check_settings_file
+# invoke lets nobody keep bytecode, unless asked to; all that is in this folder would be compiled anew for each command.
+sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
+
+from . import commands as of  # noqa: E402
+from .project.settings import OPTIONAL, check_settings_file  # noqa: E402
 
 ALONE = (
     *(of.run.run, of.run.step),

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import typer
+if TYPE_CHECKING:
+    from typer import Typer
 
 from shared.masking import learn, masked
 
@@ -19,8 +21,10 @@ class StepError(Exception):
     """A mistake in the data or the parameters. The message says what is wrong and what to do, on one line."""
 
 
-def command(main: Callable[..., None]) -> typer.Typer:
+def command(main: Callable[..., None]) -> "Typer":
     """The command-line program whose options are the parameters of `main`."""
+    import typer  # the commands of the project import this module too, and need no typer
+
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(main)
     return app

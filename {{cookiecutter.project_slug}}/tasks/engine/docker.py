@@ -21,6 +21,7 @@ from ..terminal import message_of
 from .executor_io import StepFailed
 from .host import why
 from .jobs import Job, Stopped, too_late
+from .keeper import Keeper
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -34,8 +35,9 @@ PASSED = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "AWS_", "AZURE_STORAGE_", "GO
 class Containers:
     """The containers of a run, so that none outlives it."""
 
-    def __init__(self, run: Run, variables: Collection[str] = ()) -> None:
+    def __init__(self, run: Run, keeper: Keeper, variables: Collection[str] = ()) -> None:
         self.stopping = False
+        self._keeper = keeper
         self._run = run
         self._variables = variables
         client = connect()
@@ -58,6 +60,7 @@ class Containers:
             client = connect()
             if self.stopping:
                 raise Stopped
+            self._keeper.watch()
             started = self._created(client, job)
             self._watched(client, started, job)
         except docker.errors.ImageNotFound:

@@ -16,15 +16,15 @@ from ..runs.record import tail
 from ..terminal import last_line, printable
 from .executor_io import StepFailed
 from .jobs import Job, Stopped, too_late
-from .keeper import COOKIE, kill_all
+from .keeper import COOKIE, Keeper, kill_all
 
 
 class Processes:
     """The processes of a run, so that none outlives it."""
 
-    def __init__(self, cookie: str) -> None:
+    def __init__(self, keeper: Keeper) -> None:
         self.stopping = False
-        self._cookie = cookie
+        self._keeper = keeper
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.RLock()
 
@@ -35,7 +35,7 @@ class Processes:
         `Stopped` where the run is stopped.
         """
         command, environment = host_process(job.image, job.command, job.environment)
-        environment |= {COOKIE: self._cookie, **job.threads_environment()}
+        environment |= {COOKIE: self._keeper.cookie, **job.threads_environment()}
         with job.log.open("ab") as log:
             process = self._started(job, command, environment, log)
             try:
@@ -65,6 +65,7 @@ class Processes:
             if self.stopping:
                 raise Stopped
             try:
+                self._keeper.watch()
                 process = subprocess.Popen(
                     command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **group
                 )
@@ -88,7 +89,8 @@ class Processes:
 
     def close(self) -> None:
         """End what left its group, as a daemon does: whatever has the cookie of this run."""
-        kill_all(self._cookie)
+        if self._keeper.watches:
+            kill_all(self._keeper.cookie)
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:

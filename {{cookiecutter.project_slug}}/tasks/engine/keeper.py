@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,15 +18,30 @@ COOKIE = "KF_TEMPLATE_RUN"  # the variable by which the processes of a run are k
 
 
 class Keeper:
-    """The keeper of a run, from its start to its end."""
+    """The keeper of a run, from before its first step is started, so that a run from the cache has none, to its end."""
 
     def __init__(self, cookie: str, label: str = "") -> None:
+        self.cookie = cookie
+        self._label = label
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def watches(self) -> bool:
+        return self._process is not None
+
+    def watch(self) -> None:
+        """Begin, where that is not done: whatever starts something calls this before."""
+        with self._lock:
+            self._process = self._process or self._begun()
+
+    def _begun(self) -> "subprocess.Popen[bytes]":
         site = str(Path(str(importlib.util.find_spec("psutil").origin)).parents[1])  # type: ignore[union-attr]
         group: dict[str, int | bool] = {"start_new_session": True}
         if sys.platform == "win32":
             group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(__file__)), site, cookie, label],
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", str(Path(__file__)), site, self.cookie, self._label],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -34,6 +50,8 @@ class Keeper:
 
     def dismiss(self) -> None:
         """The run is over, and left nothing."""
+        if self._process is None:
+            return
         with contextlib.suppress(OSError):
             assert self._process.stdin is not None
             self._process.stdin.write(b"done")

@@ -53,7 +53,9 @@ class LocalRun:
         self._asked_to_stop = False
         self._compiled = spec
         self._spec: Spec = MessageToDict(spec)
-        self._launcher: Launcher = Containers(run, variables) if run.engine == "docker" else Processes(str(run.folder))
+        docker = run.engine == "docker"
+        self._keeper = Keeper(str(run.folder), f"{LABEL_OF_RUN}={run.folder}" if docker else "")
+        self._launcher: Launcher = Containers(run, self._keeper, variables) if docker else Processes(self._keeper)
         created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         resource = f"{self._spec['pipelineInfo']['name']}-{run.id}"
         names = Names(f"{run.pipeline} {run.id}", resource, str(uuid.uuid4()), created, run.folder / "workspace")
@@ -90,7 +92,6 @@ class LocalRun:
         workspace = "{{$.workspace_path}}" in str(self._spec)
         if workspace:
             (run.folder / "workspace").mkdir()
-        keeper = Keeper(str(run.folder), f"{LABEL_OF_RUN}={run.folder}" if run.engine == "docker" else "")
         good, problem = False, ""
         with self._stoppable():
             try:
@@ -102,7 +103,7 @@ class LocalRun:
             finally:
                 self._launcher.close()
             self._end(good, problem)
-        keeper.dismiss()
+        self._keeper.dismiss()
 
     async def _watched(self, work: Callable[[], Awaitable[bool]]) -> bool:
         watch = asyncio.ensure_future(self._speak_of_silence())

@@ -1,10 +1,13 @@
 """`pipeline.py`, compiled to KFP's intermediate representation, with every image resolved."""
 
+import importlib
 import importlib.util
 import os
 import re
+import sys
+import types
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
 
@@ -28,15 +31,32 @@ if TYPE_CHECKING:
 def import_kfp() -> None:
     """Import kfp without its REST client, which loads all of the kubernetes package and takes longer than a cached run.
 
-    `_KFP_RUNTIME` is kfp's own switch for that; `kfp.client` can still be imported by name.
+    `_KFP_RUNTIME` is kfp's own switch for that; `kfp.client` can still be imported by name. `requests`, with which kfp
+    reads a component from an address, is loaded when it does so.
     """
     os.environ["_KFP_RUNTIME"] = "true"
     try:
         import kfp
     finally:
         del os.environ["_KFP_RUNTIME"]
-    import kfp.components
-    import kfp.dsl  # noqa: F401
+    late = sys.modules.setdefault("requests", _Late("requests"))
+    try:
+        import kfp.components
+        import kfp.dsl  # noqa: F401
+    finally:
+        if isinstance(late, _Late):
+            sys.modules.pop("requests", None)
+
+
+class _Late(types.ModuleType):
+    """What stands for a module until something of it is used."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
 
 
 def compile_pipeline(config: Settings) -> tuple["PipelineSpec", "PlatformSpec"]:

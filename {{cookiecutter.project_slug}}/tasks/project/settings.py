@@ -8,6 +8,7 @@ from typing import Any
 from invoke.context import Context
 
 from ..terminal import fail
+from .settings_checked import found_right, was_right
 from .settings_files import check_variables, documents
 
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -56,13 +57,15 @@ def load_settings(c: Context) -> Settings:
 
     Raises `Exit` where one is unknown, missing, or cannot be used.
     """
-    from .settings_model import slips
-
-    found = [f"{file}: {slip}" for file, document in documents().items() for slip in slips(document)]
     whole = {name: _plain(c.config[name]) for name in [*NAMES, "cloud"] if name in c.config}
-    found = found or [f"{_source(slip)}: {slip}" for slip in slips(whole)]
-    if found:
-        raise fail("\n".join(found))
+    if not was_right(whole):
+        from .settings_model import slips
+
+        found = [f"{file}: {slip}" for file, document in documents().items() for slip in slips(document)]
+        found = found or [f"{_source(slip)}: {slip}" for slip in slips(whole)]
+        if found:
+            raise fail("\n".join(found))
+        found_right(whole)
     values: dict[str, Any] = {}
     for name in NAMES:
         value = whole.get(name)

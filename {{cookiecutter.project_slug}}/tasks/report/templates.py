@@ -32,8 +32,11 @@ def rendered(template: str, script: str = "page.js", **values: Any) -> str:
 def _environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    from .compiled import Compiled
+
     made = Environment(
         loader=FileSystemLoader(HERE, encoding="utf-8"),
+        bytecode_cache=Compiled(Path(__file__)),
         autoescape=True,
         finalize=shown,
         undefined=StrictUndefined,
