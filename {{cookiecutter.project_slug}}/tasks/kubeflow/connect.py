@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from ..project.compiling import import_kfp
 from ..project.settings import Settings
 from ..terminal import fail
+from .answers import insist
 from .refusals import next_step, reason, refusal, spoken
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubeflow/pipelines/token")  # where Kubeflow's notebooks have theirs
+
+
+class Refused(OSError):
+    """What a server answers instead of what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ def connect(config: Settings, say: Say) -> Api:
             credentials=None if token or not file else ServiceAccountTokenVolumeCredentials(str(file)),
             ssl_ca_cert=_authorities(),
         )
+    insist(client.runs.api_client)  # one for all of the client's services
     return Api(client, host, namespace)
 
 
@@ -111,7 +117,7 @@ def _headers() -> dict[str, str]:
 def fetched(api: Api, path: str, most: int, **query: str) -> bytes:
     """What is at a path of the host that the SDK knows nothing of, at most so many bytes of it.
 
-    Raises `OSError` with the reason where there is nothing, no right to it, or no answer.
+    Raises `OSError` with the reason where there is no answer, and `Refused` where there is nothing or no right to it.
     """
     import requests
 
@@ -123,14 +129,14 @@ def fetched(api: Api, path: str, most: int, **query: str) -> bytes:
         ) as answer:
             page = "text/html" in answer.headers.get("Content-Type", "") and "/apis/" in path  # of a login
             if answer.status_code != 200 or page:
-                raise OSError(f"{path.rstrip('/')} answers {answer.status_code}")
+                raise Refused(f"{path.rstrip('/')} answers {'with a page' if page else answer.status_code}")
             found = b""
             for chunk in answer.iter_content(64 * 1024):
                 found += chunk
                 if len(found) >= most:
                     break
             return found[:most]
-    except requests.RequestException as error:
+    except requests.RequestException as error:  # which is an OSError too, with many words
         raise OSError(reason(error)) from None
 
 

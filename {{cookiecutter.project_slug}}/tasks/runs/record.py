@@ -27,6 +27,7 @@ class Step:
 
     `place` are the groups that it is in, the outermost first: the `group`, its `kind` (loop, condition, pipeline, ...),
     and of a loop the `iteration`, which counts from 0, and its `item`. Records of earlier versions have none.
+    `origin` is the run from which a step on a cluster was served by the cache, where that run is known here.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Step:
     inputs: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     place: list[dict[str, Any]] = field(default_factory=list)
+    origin: str = ""
 
 
 @dataclass
@@ -317,6 +319,7 @@ def summary(run: Run) -> dict[str, Any]:
         "metrics": run.metrics,
         "steps": [
             {"name": s.name, "status": s.status, "seconds": s.seconds, "cached": s.cached, "reason": s.reason}
+            | ({"origin": s.origin} if s.origin else {})
             for s in run.steps
         ],
     }
