@@ -10,6 +10,7 @@ from helpers.inv import inv
 from helpers.manifests import needs_manifests
 from helpers.processes import free_port
 from stand_ins.cluster import Tools
+from stand_ins.engine import Engine
 
 
 @needs_engine
@@ -28,6 +29,16 @@ def test_doctor_compares_kubectl_with_the_cluster(project: Path, tools: Tools) -
     said = inv(project, "doctor", "--for", "cluster")
     assert "slow     kubectl is 1.36, and the cluster 1.30: install kubectl 1.30" in said
     assert "ready for: inv cluster.up" in said, "with a doubt, inv cluster.up goes on"
+
+
+def test_doctor_passes_with_what_suffices_and_says_what_is_slow(project: Path, tools: Tools) -> None:
+    """Two CPUs ran it."""
+    small, large = Engine(NCPU=2, MemTotal=6 * 2**30), Engine(NCPU=4, MemTotal=8 * 2**30)
+    said = inv(project, "doctor", "--for", "cluster", DOCKER_HOST=small.host)
+    assert "slow     the engine has 2 CPUs, with which Kubeflow runs slowly: 4 are better." in said
+    assert "slow     the engine has 6.4 GB of memory, and Kubeflow wants 8 GB: give Docker more." in said
+    assert "ready for: inv cluster.up" in said
+    assert "the engine has" not in inv(project, "doctor", "--for", "cluster", DOCKER_HOST=large.host)
 
 
 def test_the_ui_without_a_display_is_an_address(project: Path) -> None:

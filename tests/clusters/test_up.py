@@ -47,8 +47,16 @@ def test_up_makes_it_all_in_order_and_again_changes_nothing(project: Path, tools
     config = yaml.safe_load((project / "build/cluster/kind.yaml").read_text(encoding="utf-8"))
     assert config["name"] == "own-cluster"
 
+    pulled = [line.split()[-1] for line in asked if "exec --detach own-cluster-control-plane crictl pull" in line]
+    assert [image.rpartition("/")[2].partition(":")[0] for image in pulled] == [
+        "kfp-driver",
+        "kfp-launcher",
+        "argoexec",
+    ]
+
     inv(project, "cluster.up")
     again = tools.asked()
+    assert not any("crictl" in line for line in again)
     assert not any(words in line for line in again for words in ("kind create", " -k ", "kind delete"))
     assert "  mysql                           ready" in inv(project, "cluster.status")
 

@@ -1,5 +1,6 @@
 """A cluster is its project's: others leave it alone; down and reset."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from helpers.engine import needs_engine
 from helpers.inv import inv
 from helpers.manifests import needs_manifests
 from stand_ins.cluster import Tools
+from stand_ins.kfp import Kfp
 
 
 @needs_engine
@@ -31,6 +33,26 @@ def test_a_cluster_that_nobody_has_signed(project: Path, tools: Tools) -> None:
     label = subprocess.run([sys.executable, "-c", script], cwd=project, check=True, capture_output=True, text=True)
     tools.keep(label=label.stdout.strip())
     assert "next: inv push" in inv(project, "cluster.up")
+
+
+def test_status_of_a_cluster_elsewhere_is_that_ones(project: Path, tools: Tools) -> None:
+    server = Kfp("127.0.0.2")
+    said = inv(project, "cluster.status", INVOKE_KFP_HOST=server.host)
+    assert f"kfp_host in invoke.yaml is {server.host}, which is no cluster that inv cluster.up makes" in said
+    assert f"on {server.host}" in said and "its API answers" in said
+    server.shutdown()
+    server.server_close()
+    assert f"no KFP API answers at {server.host}" in inv(project, "cluster.status", code=1, INVOKE_KFP_HOST=server.host)
+    assert not any(tool in line for line in tools.asked() for tool in ("kind", "kubectl"))
+
+
+@needs_engine
+@needs_manifests
+def test_status_says_where_kfp_host_names_another_port_of_this_machine(project: Path, tools: Tools) -> None:
+    inv(project, "cluster.up")
+    tools.keep(port="127.0.0.1:8099\n")
+    said = inv(project, "cluster.status")
+    assert re.search(r"kfp_host in invoke\.yaml is \S+, and this cluster is at http://localhost:8099: change it", said)
 
 
 @needs_engine

@@ -214,6 +214,31 @@ def test_what_a_step_sees_of_this_machine(project: DockerProject) -> None:
     assert "secret.txt" not in said and "pipeline.py" not in said
 
 
+def test_credentials_of_a_cloud_reach_images_of_this_project_alone(
+    project: DockerProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("AWS_SESSION_TOKEN", "AZURE_STORAGE_KEY", "GOOGLE_APPLICATION_CREDENTIALS", "no_proxy")
+    for name in names:
+        monkeypatch.setenv(name, "planted.invalid")
+    project.adding_does(f"import os; print('sees', *(name for name in {names} if name in os.environ))")
+    pipeline = (project.root / "pipeline.py").read_text(encoding="utf-8")
+    foreign = """@dsl.container_component
+def look():
+    return dsl.ContainerSpec(image="python:3.13-slim", command=["env"])
+
+
+@dsl.pipeline"""
+    pipeline = pipeline.replace("@dsl.pipeline", foreign).replace("    first = add", "    look()\n    first = add")
+    project.write("pipeline.py", pipeline)
+    settings = (project.root / "invoke.yaml").read_text(encoding="utf-8")
+    project.write("invoke.yaml", settings + "steps: {adding: {env_from_secrets: {AWS_SESSION_TOKEN: storage/token}}}\n")
+    project.inv("run", "--on", "docker")
+    logs = project.root / "runs" / project.runs()[0]["id"] / "logs"
+    assert f"sees {' '.join(names)}" in (logs / "adding.log").read_text(encoding="utf-8")
+    seen = (logs / "look.log").read_text(encoding="utf-8")
+    assert [line.split("=")[0] for line in seen.splitlines() if line.endswith("planted.invalid")] == ["no_proxy"]
+
+
 def test_two_steps_of_a_loop_run_side_by_side(project: DockerProject) -> None:
     project.write(
         "pipeline.py",

@@ -1,5 +1,6 @@
 """Connecting: logins, namespaces, versions of the server, and servers that refuse."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,3 +82,23 @@ def test_the_ui_hands_on_the_api_and_says_its_health_in_other_words(kfp: Kfp, pr
     kfp.ui = {"apiServerReady": False, "frontendTagName": "2.17.0"}
     said = project.inv("deploy", code=1).stderr
     assert f"the UI answers at {kfp.host}, but the API server behind it does not: inv cluster.status" in said
+
+
+def test_a_token_goes_unencrypted_to_this_machine_alone(
+    kfp: Kfp, project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("word\n", encoding="utf-8")
+    project.inv("deploy")
+    for name, value in (("KFP_TOKEN", "word"), ("KFP_TOKEN_FILE", str(file))):
+        monkeypatch.setenv(name, value)
+        project.inv("deploy")
+        monkeypatch.setenv("INVOKE_KFP_HOST", "http://kubeflow.invalid")
+        for command in (["deploy"], ["run", "--on", "cluster"], ["schedule"], ["runs", "--on", "cluster"]):
+            said = project.inv(*command, code=1).stderr
+            assert f"{name} would go to http://kubeflow.invalid unencrypted" in said
+            assert "kfp_token_over_http: true" in said
+        monkeypatch.setenv("INVOKE_KFP_TOKEN_OVER_HTTP", "1")
+        assert "no KFP API answers at http://kubeflow.invalid" in project.inv("deploy", code=1).stderr
+        for gone in (name, "INVOKE_KFP_HOST", "INVOKE_KFP_TOKEN_OVER_HTTP"):
+            monkeypatch.delenv(gone)

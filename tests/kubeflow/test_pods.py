@@ -21,13 +21,28 @@ STUCK: dict[str, tuple[dict[str, Any], str]] = {
     ),
 }
 
+SELECTOR = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+STUCK["a selector that no node has"] = (
+    {"conditions": [{"reason": "Unschedulable", "message": SELECTOR}]},
+    f"adding cannot start: no node takes it: {SELECTOR}",
+)
+STUCK["a taint that somebody has put on the node"] = (
+    {"conditions": [{"reason": "Unschedulable", "message": "1 node(s) had untolerated taint {gpu: true}"}]},
+    "adding cannot start: no node takes it: 1 node(s) had untolerated taint {gpu: true}",
+)
+PASSING = [
+    "0/1 nodes are available: 1 Insufficient memory.",
+    "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match Pod's node affinity/selector.",
+    "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.",
+]
+
 
 @pytest.mark.parametrize("kind", STUCK)
 def test_a_step_that_cannot_start_ends_the_watch(
     kfp: Kfp, project: Project, kubectl: Callable[..., None], kind: str
 ) -> None:
     status, words = STUCK[kind]
-    kubectl(status, "8Gi")
+    kubectl(status, "8Gi" if kind == "a pod that fits on no node" else "1Gi")
     kfp.script = [[task("adding", "RUNNING")]] * 10_000
     start = time.monotonic()
     said = project.inv("run", "--on", "cluster", code=1).stderr
@@ -36,14 +51,15 @@ def test_a_step_that_cannot_start_ends_the_watch(
     assert "inv runs.watch" in said
 
 
-def test_a_step_that_waits_for_others_to_end_is_waited_for(
-    kfp: Kfp, project: Project, kubectl: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("message", PASSING)
+def test_a_step_that_waits_for_what_may_pass_is_waited_for(
+    kfp: Kfp, project: Project, kubectl: Callable[..., None], monkeypatch: pytest.MonkeyPatch, message: str
 ) -> None:
     monkeypatch.setenv("KF_TEMPLATE_LOOK_SECONDS", "0")
-    kubectl(STUCK["a pod that fits on no node"][0])
+    kubectl({"conditions": [{"reason": "Unschedulable", "message": message}]})
     kfp.script = [[task("adding", "PENDING")]] * 20 + [[task("adding", "SUCCEEDED", 7)]]
     said = project.inv("run", "--on", "cluster").stdout
-    assert said.count("waits for a node: 0/1 nodes are available: 1 Insufficient memory.") == 1
+    assert said.count(f"waits for a node: {message}") == 1
     assert project.runs()[0]["status"] == "succeeded"
 
 
@@ -55,6 +71,8 @@ def test_a_step_that_waits_too_long_ends_the_watch(
     kubectl(STUCK["a pod that fits on no node"][0])
     kfp.script = [[task("adding", "PENDING")]] * 10_000
     assert "adding cannot start: no node takes it: 0/1" in project.inv("run", "--on", "cluster", code=1).stderr
+    step = project.runs()[0]["steps"][0]
+    assert (step["status"], step["reason"][:30]) == ("pending", "waits for a node: 0/1 nodes ar"), "shown as waiting"
 
 
 def test_the_log_of_a_failed_step_is_fetched(kfp: Kfp, project: Project, kubectl: Callable[..., None]) -> None:

@@ -179,7 +179,28 @@ def test_a_cached_step_has_what_the_run_gave_that_it_was_served_from(kfp: Kfp, p
     assert again["metrics"] == first["metrics"]
     by_name = {step["name"]: step["outputs"] for step in first["steps"]}
     assert all(step["outputs"] == by_name[step["name"]] for step in again["steps"])
-    assert "it did not run" in inv(project, "runs.logs", id_of("cached"), "training")
+    assert f"it did not run; inv runs.logs {id_of('ok')}" in inv(project, "runs.logs", id_of("cached"), "training")
+    assert {step["origin"] for step in again["steps"] if step["cached"]} == {id_of("ok")}
+    assert re.search(rf"training +cached +0\.0 s +from run {id_of('ok')}", inv(project, "runs.show", id_of("cached")))
+    inv(project, "runs.report", id_of("cached"))
+    page = (project / "runs" / id_of("cached") / "report.html").read_text(encoding="utf-8")
+    assert page.count(f"from run {id_of('ok')}") >= 5
+
+
+def test_a_step_is_from_the_run_whose_artifacts_others_took(kfp: Kfp, project: Path) -> None:
+    """Of two runs that did the same, the one that the loop's tasks, which ran, were given the table of."""
+    replay(kfp, "loop", "ok")
+    text = json.dumps(recorded("ok"))
+    taken = recorded("ok")["v2beta1"]["run_id"]
+    assert f"/{taken}/preprocessing/" in json.dumps(recorded("loop")), "what the recording says"
+    later = json.loads(text.replace(taken, "99999999-0000-4000-8000-000000000000"))
+    later["v2beta1"]["created_at"] = "2026-11-25T05:06:00Z"
+    kfp.runs.insert(1, later["v2beta1"])
+    kfp.workflows[later["v2beta1"]["run_id"]] = later["v1beta1"]
+    inv(project, "runs", "--on", "cluster")
+    steps = {step["name"]: step for step in record(project, id_of("loop"))["steps"]}
+    assert steps["preprocessing"]["origin"] == id_of("ok")
+    assert steps["for-loop-1-iteration-0/training-2"]["origin"] == "", "it ran"
 
 
 LAUNCHER = """\

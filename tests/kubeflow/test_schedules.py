@@ -27,7 +27,7 @@ def test_recurring_runs_are_made_equal_to_the_settings(kfp: Kfp, project: Projec
     nightly, often = ours["flow--nightly"], ours["flow--often"]
     assert nightly["trigger"] == {"cron_schedule": {"cron": "0 0 3 * * *"}}
     assert often["trigger"] == {"periodic_schedule": {"interval_second": 21600}}
-    assert nightly["no_catchup"] is True and nightly["max_concurrency"] == 1
+    assert nightly["no_catchup"] is True and nightly["max_concurrency"] == "1"
     assert nightly["runtime_config"]["parameters"] == {"n": 5}
     assert nightly["pipeline_version_reference"] == {"pipeline_id": kfp.versions[0]["pipeline_id"]}
     assert len(nightly["description"]) < 64

@@ -58,6 +58,14 @@ REFUSED = {
 }
 DOUBTFUL = {
     "Concat": ("    joined(word='w')\n", "KFP 2.17 hands a Concat on as the JSON that it is"),
+    "two components with the same container": (
+        "    for name, kind, given in (('number', 'String', 'y'), ('digit', 'Integer', 1)):\n"
+        "        load_component_from_text(\n"
+        "            f'{{name: {name}, inputs: [{{name: n, type: {kind}}}], '\n"
+        "            'implementation: {container: {image: alpine, command: [echo, {inputValue: n}]}}}'\n"
+        "        )(n=given)\n",
+        "digit: its container is that of number, and their inputs differ, which KFP 2.17 mixes up: let their",
+    ),
     "a name in a text": (
         "    say(text=f'run {dsl.PIPELINE_JOB_NAME_PLACEHOLDER}')\n",
         "{{$.pipeline_job_name}} in its input 'text' stays as it is",

@@ -17,7 +17,7 @@ class Tools(Programs):
     def __init__(self, folder: Path, name: str) -> None:
         state: dict[str, Any] = {
             **{"name": name, "clusters": [], "owner": "", "noted": {}, "faults": {}, "slow": 0, "polls": 0},
-            **{"gone": [], "unwell": 0, "started": "", "curl": 0, "registry": "some-registry\n"},
+            **{"gone": [], "unwell": 0, "started": "", "curl": 0, "port": "", "registry": "some-registry\n"},
             **{"secrets": {}, "claims": False},
             **{"ready": json.dumps(deployment("NAME", True))},
             **{"deployments": [READY], "words": "", "minor": "36", "no_owner": "Could not find the file", "label": ""},

@@ -14,6 +14,8 @@ if arguments[0] in ("exec", "network", "start"):
     end(0, "172.18.0.1 ")
 if arguments[0] == "ps":
     end(0, state["registry"])
+if arguments[0] == "port":
+    end(0, state["port"])
 if line.startswith("inspect"):
     end(0, state["started"] if "StartedAt" in line else "true")
 keep()

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import kfp_server_api  # type: ignore[import-untyped]
 
 from helpers.flow import SETTINGS, Project
-from stand_ins.recordings import NEVER, Task, details_of, nodes_of, now, task
+from stand_ins.recordings import NEVER, Task, details_of, first_version, nodes_of, now, recurring_like, run_like, task
 
 __all__ = ["Kfp", "change", "now", "script", "set_up", "task"]
 
@@ -30,9 +30,9 @@ class Kfp(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Routes)
-        self.host = f"http://localhost:{self.server_address[1]}"
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        super().__init__((address, 0), Routes)
+        self.host = f"http://{address.replace('127.0.0.1', 'localhost')}:{self.server_address[1]}"
         self.version, self.multi_user, self.token = "2.17.0", False, ""
         self.ui: dict[str, Any] = {}  # what the UI's server says of its health, where it stands in front
         self.pipelines: list[dict[str, Any]] = []
@@ -66,8 +66,8 @@ class Kfp(http.server.ThreadingHTTPServer):
             name = f"flow-{run['run_id'][:5]}"
             nodes = nodes_of(self.script.pop(0) if self.script else [], name)
             run["run_details"] = {"task_details": details_of(nodes, run["run_id"])}
-            manifest = {"metadata": {"name": name}, "status": {"phase": "Running", "nodes": nodes}}
-            self.workflows[run["run_id"]] = {"run": {}, "pipeline_runtime": {"workflow_manifest": manifest}}
+            version = run.get("pipeline_version_reference", {}).get("pipeline_version_id", "")
+            self.workflows[run["run_id"]] = first_version(run, name, nodes, self.specs.get(version, ""))
         run["state"] = "RUNNING" if self.script else self.end
         run["finished_at"] = NEVER if self.script else now()
 
@@ -81,6 +81,7 @@ class Routes(http.server.BaseHTTPRequestHandler):
         split = urlsplit(self.path)
         path, query = unquote(split.path), {name: values[0] for name, values in parse_qs(split.query).items()}
         self.server.asked.append(f"{self.command} {path}")
+        share = 1.0
         for pattern, fault in self.server.faults.items():
             if re.search(pattern, f"{self.command} {path}"):
                 if callable(fault):
@@ -91,6 +92,11 @@ class Routes(http.server.BaseHTTPRequestHandler):
                     return None
                 if fault == "html":
                     return self._say(200, b"<html><body>Log in</body></html>", "text/html")
+                if fault == "half":
+                    share = 0.5
+                    continue
+                if isinstance(fault, dict | list):
+                    return self._say(200, json.dumps(fault).encode())
                 if fault == "login":
                     return self._say(302, b"", "text/html", {"Location": "/dex/auth"})
                 if fault:
@@ -106,7 +112,8 @@ class Routes(http.server.BaseHTTPRequestHandler):
             return self._say(answer, json.dumps({"message": "already exists", "code": 6}).encode())
         if isinstance(answer, Refusal):
             return self._say(answer.status, json.dumps({"message": answer.message, "code": 13}).encode())
-        return self._say(200, json.dumps(answer).encode())
+        data = json.dumps(answer).encode()
+        return self._say(200, data[: int(len(data) * share)])
 
     do_GET = do_POST = do_DELETE = _handle
 
@@ -183,13 +190,15 @@ class Routes(http.server.BaseHTTPRequestHandler):
     def _recurring(self, path: str, query: dict[str, str], body: bytes, get: bool) -> Any:
         server = self.server
         if path == "/recurringruns" and get:
-            return checked("V2beta1ListRecurringRunsResponse", {"recurringRuns": server.recurring})
+            return checked(
+                "V2beta1ListRecurringRunsResponse",
+                {"recurringRuns": server.recurring, "total_size": len(server.recurring)},
+            )
         if path == "/recurringruns":
             given = json.loads(body)
             if refusal := too_long(given, ("display_name", "description", "service_account")):
                 return refusal
-            status = "ENABLED" if given["mode"] == "ENABLE" else "DISABLED"
-            server.recurring.append({**given, "recurring_run_id": str(uuid.uuid4()), "status": status})
+            server.recurring.append(recurring_like(given))
             return checked("V2beta1RecurringRun", server.recurring[-1])
         if match := re.fullmatch(r"/recurringruns/([^/:]+)(:disable)?", path):
             found = next((each for each in server.recurring if each["recurring_run_id"] == match[1]), None)
@@ -210,7 +219,7 @@ class Routes(http.server.BaseHTTPRequestHandler):
         if path == "/runs" and get:
             return checked("V2beta1ListRunsResponse", {"runs": filtered(server.runs, query)})
         if path == "/runs":
-            run = {**json.loads(body), "run_id": str(uuid.uuid4()), "created_at": now(-5), "state": "PENDING"}
+            run = run_like({**json.loads(body), "run_id": str(uuid.uuid4())})
             refusal = too_long(run, ("display_name", "description", "service_account"))
             if refusal or (refusal := four_bytes(json.dumps(run, ensure_ascii=False))):
                 return refusal

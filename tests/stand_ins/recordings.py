@@ -26,6 +26,38 @@ def recorded(name: str) -> dict[str, Any]:
     return found
 
 
+def run_like(own: dict[str, Any]) -> dict[str, Any]:
+    """A run as the server tells of one that was just started: the recorded one's fields, and what is its `own`."""
+    found: dict[str, Any] = copy.deepcopy(recorded("ok")["v2beta1"])
+    for name in ("pipeline_version_reference", "run_details", "plugins_output"):
+        found.pop(name)
+    moment = {"created_at": now(-5), "scheduled_at": now(-5), "finished_at": NEVER, "state": "PENDING"}
+    history = [{"update_time": now(-5), "state": "PENDING"}]
+    return found | moment | {"state_history": history} | {name: value for name, value in own.items() if value}
+
+
+def first_version(run: dict[str, Any], workflow: str, nodes: dict[str, Any], pipeline: str) -> dict[str, Any]:
+    """What version 1 of the API says of such a run: the recorded fields, with this workflow and pipeline."""
+    found: dict[str, Any] = copy.deepcopy(recorded("ok")["v1beta1"])
+    about, manifest = found["run"], found["pipeline_runtime"]["workflow_manifest"]
+    about |= {"id": run["run_id"], "name": run.get("display_name", ""), "created_at": run["created_at"]}
+    about |= {"description": run.get("description", ""), "finished_at": run.get("finished_at", NEVER)}
+    about["pipeline_spec"] |= {"pipeline_manifest": pipeline}
+    about["status"] = run.get("state", "PENDING").capitalize()
+    manifest["metadata"] |= {"name": workflow, "generateName": "flow-"}
+    manifest["status"] |= {"phase": "Running", "finishedAt": None, "nodes": nodes}
+    return found
+
+
+def recurring_like(own: dict[str, Any]) -> dict[str, Any]:
+    """A recurring run as the server tells of one: the recorded fields, and what is its `own`."""
+    found: dict[str, Any] = copy.deepcopy(recorded("recurring")["recurringRuns"][0])
+    status = "ENABLED" if own["mode"] == "ENABLE" else "DISABLED"
+    moment = {"created_at": now(), "updated_at": now(), "status": status, "recurring_run_id": str(uuid.uuid4())}
+    given = {name: value for name, value in own.items() if value is not None}
+    return found | moment | given | {"max_concurrency": str(own["max_concurrency"])}
+
+
 @dataclass
 class Task:
     """A task of a run that a test makes up."""

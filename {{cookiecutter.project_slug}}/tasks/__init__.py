@@ -11,6 +11,7 @@ from invoke.collection import Collection
 sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
 from . import commands as of  # noqa: E402
+from .files import told_in_a_sentence  # noqa: E402
 from .project.settings import OPTIONAL, check_settings_file  # noqa: E402
 
 ALONE = (
@@ -34,6 +35,7 @@ if importlib.util.find_spec("tasks.commands.aks"):  # only where Azure was chose
     aks = importlib.import_module("tasks.commands.aks")
     FAMILIES["aks"] = (aks.up, aks.status, aks.credentials, aks.down)
 
+sys.excepthook = told_in_a_sentence
 check_settings_file()
 of.positional.install()
 ns = Collection(*ALONE)

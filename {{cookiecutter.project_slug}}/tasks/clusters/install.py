@@ -25,15 +25,16 @@ STAGE = ROOT / "build" / "cluster"
 RELEASE = "https://github.com/kubeflow/pipelines/manifests/kustomize"
 
 
-def install(config: Settings, where: str, overlay: Path, say: Say, extra: str = "") -> None:
+def install(config: Settings, where: str, overlay: Path, say: Say, extra: str = "") -> str:
     """Apply Kubeflow Pipelines with an overlay and `extra` patches, unless the very same has been, and all is there.
 
-    What was applied is noted in a ConfigMap, with the name of each of the objects.
+    What was applied is noted in a ConfigMap, with the name of each of the objects. Returns the manifests that were
+    applied now, which is nothing where all is there.
     """
     stamp, about = _stamp(config, overlay, extra), applied(where)
     gone = _missing(where, about.get("objects", "").split())
     if about.get("applied") == stamp and not gone:
-        return
+        return ""
     for name in gone:
         say(f"  kubectl   {name} is missing")
     say(f"  kubectl   applying Kubeflow Pipelines {config.kfp_version}")
@@ -44,7 +45,8 @@ def install(config: Settings, where: str, overlay: Path, say: Say, extra: str = 
         raise fail(f"the cluster does not take Kubeflow's definitions: {last_line(waited)}")
     passwords.ensure(where, NAMESPACE)
     folder = stage(config, "platform", overlay, extra)
-    objects = _names(_rendered(folder, config)) + [f"secret/{name}" for name in passwords.SECRETS]
+    manifests = _rendered(folder, config)
+    objects = _names(manifests) + [f"secret/{name}" for name in passwords.SECRETS]
     apply(where, "-k", str(folder))
     note = {
         "apiVersion": "v1",
@@ -53,6 +55,7 @@ def install(config: Settings, where: str, overlay: Path, say: Say, extra: str = 
         "data": {"applied": stamp, "objects": "\n".join(objects)},
     }
     apply(where, "-f", "-", input=json.dumps(note))
+    return manifests
 
 
 def applied(where: str) -> dict[str, str]:

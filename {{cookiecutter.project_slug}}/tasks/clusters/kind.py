@@ -43,6 +43,18 @@ def ui_port(config: Settings) -> int:
     return int(match[2])
 
 
+def is_elsewhere(config: Settings) -> bool:
+    """Whether `kfp_host` names another machine, on which no cluster of this project's can be."""
+    return not re.match(r"https?://(localhost|127\.0\.0\.1)\b", config.kfp_host)
+
+
+def published(config: Settings) -> int | None:
+    """The port of this machine at which the cluster's UI is; None where the engine does not say."""
+    said = run("docker", "port", node_name(config), f"{UI_PORT}/tcp").stdout
+    match = re.search(r":(\d+)\s*$", said)
+    return int(match[1]) if match else None
+
+
 def folder_label() -> str:
     return hashlib.sha256(str(ROOT).encode()).hexdigest()[:16]
 

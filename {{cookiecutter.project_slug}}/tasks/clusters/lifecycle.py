@@ -12,6 +12,7 @@ from ..terminal import fail
 from . import kind, registry
 from .checks import problems
 from .install import NAMESPACE, OVERLAY, install
+from .pulling import of_every_run, pull_ahead
 from .tools import kubectl, last_line
 from .waiting import show_deployments, wait
 
@@ -34,7 +35,8 @@ def up(config: Settings, say: Say) -> None:
         else:
             kind.create(config, port, say)
         registry.wire(config)
-        install(config, kind.context(config), OVERLAY, say)
+        manifests = install(config, kind.context(config), OVERLAY, say)
+        pull_ahead(config, of_every_run(manifests))
         wait(kind.context(config), "inv cluster.up", kind.started(config))
     except KeyboardInterrupt:
         raise Exit("stopped; run inv cluster.up again: it goes on where it was.", code=130) from None
@@ -48,6 +50,9 @@ def status(config: Settings, say: Say) -> bool:
         say(f"there is no cluster {kind.name(config)}: inv cluster.up")
         return False
     kind.check_owner(config)
+    port = kind.published(config)
+    if port and port != kind.ui_port(config):
+        say(f"kfp_host in invoke.yaml is {config.kfp_host}, and this cluster is at http://localhost:{port}: change it")
     ready = show_deployments(kind.context(config), say, "inv cluster.up")
     if ready:
         say(config.kfp_host)

@@ -34,9 +34,16 @@ def status(c: Context) -> None:
 
     The exit code says whether all of it is.
     """
-    from ..clusters import lifecycle
+    from ..clusters import kind, lifecycle
 
-    if not lifecycle.status(load_settings(c), say):
+    config = load_settings(c)
+    if kind.is_elsewhere(config):  # whose deployments are not ours to look at
+        from ..kubeflow.connect import connect
+
+        say(f"kfp_host in invoke.yaml is {config.kfp_host}, which is no cluster that inv cluster.up makes")
+        connect(config, say)
+        say("its API answers")
+    elif not lifecycle.status(config, say):
         raise Exit(code=1)
 
 

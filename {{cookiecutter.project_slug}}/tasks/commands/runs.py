@@ -71,7 +71,7 @@ def logs(c: Context, steps: list[str], id: str = "latest") -> None:
                 for line in lines:
                     say(line.removesuffix("\n"))
         elif step.cached:
-            say("served from the cache: it did not run")
+            say(f"served from the cache: it did not run{f'; inv runs.logs {step.origin}' if step.origin else ''}")
         elif run.remote and step.status not in ("waiting", "pending", "skipped"):
             from ..kubeflow.pods import Kubectl
 
@@ -150,7 +150,8 @@ def _refresh(c: Context, everything: bool = False) -> None:
     from ..kubeflow.server_runs import refresh
 
     try:
-        refresh(load_settings(c), lambda _: None, everything)
+        for problem in refresh(load_settings(c), lambda _: None, everything):
+            print(f"{problem}; it is shown as it was.", file=sys.stderr)
     except Exit as error:
         if everything:
             raise

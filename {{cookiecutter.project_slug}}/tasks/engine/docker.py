@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 LABEL_OF_RUN = f"{LABEL}.run"
-# The variables of this environment that a step in a container sees too: networks and credentials of cloud storage.
-PASSED = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "AWS_", "AZURE_STORAGE_", "GOOGLE_APPLICATION_CREDENTIALS")
+# The variables of this environment that a step in a container sees too: the network's, and credentials of cloud storage
+# where the image is one of this project's.
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+CLOUD = ("AWS_", "AZURE_STORAGE_", "GOOGLE_APPLICATION_CREDENTIALS")
 
 
 class Containers:
@@ -83,8 +85,10 @@ class Containers:
     def _created(self, client: "DockerClient", job: Job) -> "Container":
         from docker.types import Mount
 
-        own = {name: os.environ[name] for name in self._variables if name in os.environ}
-        passed = {name: value for name, value in os.environ.items() if name.upper().startswith(PASSED)}
+        hidden = () if component_of(job.image) else CLOUD
+        seen = {name: value for name, value in os.environ.items() if not name.upper().startswith(hidden)}
+        own = {name: seen[name] for name in self._variables if name in seen}
+        passed = {name: value for name, value in seen.items() if name.upper().startswith(PROXIES + CLOUD)}
         mounts = [Mount(str(path), str(path), "bind", read_only=True) for path in job.reads]
         mounts += [Mount(str(path), str(path), "bind") for path in job.writes]
         memory, cpus = limits(job.resources)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..report.graph import groups_of, nodes_of, order
 from ..runs.listing import rows
-from ..runs.record import Run, Step, elapsed, moment
+from ..runs.record import Run, Step, begin, elapsed, moment
 from ..terminal import live, say
 from .docker import LABEL_OF_RUN, Containers
 from .executions import Dag, Spec
@@ -88,7 +88,7 @@ class LocalRun:
     def _carry_out(self, work: Callable[[], Awaitable[bool]]) -> None:
         """Do the work, and bring the record to an end whatever happens."""
         run = self.run
-        run.save()
+        begin(run)
         workspace = "{{$.workspace_path}}" in str(self._spec)
         if workspace:
             (run.folder / "workspace").mkdir()

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ..project.compiling import import_kfp
 from ..project.settings import Settings
 from ..terminal import fail
+from .answers import insist
 from .refusals import next_step, reason, refusal, spoken
 
 if TYPE_CHECKING:
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubeflow/pipelines/token")  # where Kubeflow's notebooks have theirs
+
+
+class Refused(OSError):
+    """What a server answers instead of what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ def connect(config: Settings, say: Say) -> Api:
     host = config.kfp_host.rstrip("/")
     if not re.match(r"https?://\S+$", host):
         raise fail(f"invoke.yaml: kfp_host '{host}' must be an address, as in http://localhost:8080.")
+    _check_token(host, config)
     health = _health(host, config)
     namespace = config.kfp_namespace or None
     if health.get("multi_user") and not namespace:
@@ -68,7 +75,24 @@ def connect(config: Settings, say: Say) -> Api:
             credentials=None if token or not file else ServiceAccountTokenVolumeCredentials(str(file)),
             ssl_ca_cert=_authorities(),
         )
+    insist(client.runs.api_client)  # one for all of the client's services
     return Api(client, host, namespace)
+
+
+def _check_token(host: str, config: Settings) -> None:
+    """Raises `Exit` for a token of this environment that would go over a network for everybody to read.
+
+    That of a Kubeflow notebook's volume is of its cluster, and stays in it.
+    """
+    name = next((name for name in ("KFP_TOKEN", "KFP_TOKEN_FILE") if os.environ.get(name)), "")
+    address = urlsplit(host)
+    machine = (address.hostname or "").rstrip(".")
+    here = machine in ("localhost", "::1") or machine.endswith(".localhost") or re.fullmatch(r"127(\.\d+){3}", machine)
+    if name and address.scheme.lower() == "http" and not here and not config.kfp_token_over_http:
+        raise fail(
+            f"{name} would go to {host} unencrypted, for everybody on the way to read: give kfp_host an https address, "
+            "or a tunnel's on localhost; or allow it with kfp_token_over_http: true in invoke.yaml."
+        )
 
 
 def _token_file() -> Path | None:
@@ -93,7 +117,7 @@ def _headers() -> dict[str, str]:
 def fetched(api: Api, path: str, most: int, **query: str) -> bytes:
     """What is at a path of the host that the SDK knows nothing of, at most so many bytes of it.
 
-    Raises `OSError` with the reason where there is nothing, no right to it, or no answer.
+    Raises `OSError` with the reason where there is no answer, and `Refused` where there is nothing or no right to it.
     """
     import requests
 
@@ -105,14 +129,14 @@ def fetched(api: Api, path: str, most: int, **query: str) -> bytes:
         ) as answer:
             page = "text/html" in answer.headers.get("Content-Type", "") and "/apis/" in path  # of a login
             if answer.status_code != 200 or page:
-                raise OSError(f"{path.rstrip('/')} answers {answer.status_code}")
+                raise Refused(f"{path.rstrip('/')} answers {'with a page' if page else answer.status_code}")
             found = b""
             for chunk in answer.iter_content(64 * 1024):
                 found += chunk
                 if len(found) >= most:
                     break
             return found[:most]
-    except requests.RequestException as error:
+    except requests.RequestException as error:  # which is an OSError too, with many words
         raise OSError(reason(error)) from None
 
 

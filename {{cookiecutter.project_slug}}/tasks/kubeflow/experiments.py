@@ -1,5 +1,6 @@
 """The experiments that runs belong to."""
 
+from .answers import told
 from .connect import Api
 from .limits import EXPERIMENT, check_length, check_text
 from .listing import named
@@ -17,13 +18,14 @@ def experiment(api: Api, name: str) -> str:
         listed = experiments.experiment_service_list_experiments(
             namespace=api.namespace, filter=named(name), page_size=100
         )
-        return next((str(each.experiment_id) for each in listed.experiments or []), None)
+        return next((str(told(each, "experiment_id").experiment_id) for each in listed.experiments or []), None)
 
     if found := find():
         return found
     try:
         made = V2beta1Experiment(display_name=name, namespace=api.namespace)
-        return str(experiments.experiment_service_create_experiment(made).experiment_id)
+        answer = experiments.experiment_service_create_experiment(made)
+        return str(told(answer, "experiment_id").experiment_id)
     except ApiException as error:
         if error.status == 409 and (found := find()):
             return found

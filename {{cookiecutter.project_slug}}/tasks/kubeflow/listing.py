@@ -4,6 +4,10 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .answers import NotWhole
+
+MOST = 200  # pages of a hundred
+
 
 def named(name: str) -> str:
     """KFP's filter for things with this name."""
@@ -11,11 +15,15 @@ def named(name: str) -> str:
 
 
 def pages(ask: Callable[..., Any], field: str, **query: Any) -> Iterator[Any]:
-    """The items of all pages of a listing."""
-    token = ""
-    while True:
+    """The items of all pages of a listing. Raises `NotWhole` where it does not end."""
+    token, seen = "", set[str]()
+    while len(seen) < MOST:
         page = ask(page_token=token, page_size=100, **query)
         yield from getattr(page, field) or []
         token = page.next_page_token or ""
         if not token:
             return
+        if token in seen:
+            break
+        seen.add(token)
+    raise NotWhole(f"a listing that does not end: {len(seen)} pages of {field.replace('_', ' ')}")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from ..project.settings import Settings
+from .answers import told
 from .connect import Api
 from .listing import pages
 from .pods import Kubectl
@@ -23,7 +24,8 @@ def remove_orphans(api: Api, pipeline_id: str, config: Settings, say: Say) -> in
         return 0
     with spoken(api.host, api.namespace):
         ask = api.client.recurring_runs.recurring_run_service_list_recurring_runs
-        listed = {each.recurring_run_id for each in pages(ask, "recurring_runs", namespace=api.namespace)}
+        found = pages(ask, "recurring_runs", namespace=api.namespace)
+        listed = {told(each, "recurring_run_id").recurring_run_id for each in found}
     orphans = [
         each["metadata"]["name"]
         for each in kubectl.items(KIND)

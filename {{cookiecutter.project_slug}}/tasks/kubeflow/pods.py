@@ -112,7 +112,9 @@ class Kubectl:
 
     def _hopeless(self, pod: dict[str, Any], message: str) -> bool:
         """Whether no node could take a pod even if it were empty."""
-        if re.search(r"(node affinity/selector|untolerated taint)", message) and "Insufficient" not in message:
+        # Kubernetes itself puts taints on a node for as long as that is not well.
+        for_good = r"node affinity/selector|untolerated taint(\(s\))? \{(?!node\.kubernetes\.io/)"
+        if re.search(for_good, message) and "Insufficient" not in message:
             return not self._autoscaled()
         wanted = _requests(pod)
         nodes = self.items("nodes")

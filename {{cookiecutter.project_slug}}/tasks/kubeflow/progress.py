@@ -83,6 +83,7 @@ def _steps_of_workflow(run: Run, workflow: Workflow, details: list[Any]) -> None
     times = {each.execution_id: each for each in details if each.execution_id}
     known = {step.name: step for step in run.steps}
     found: list[Step] = []
+    taken = reader.taken()
     for task in workflow.tasks:
         name = step_name(task.scope, task.name)
         step = known.get(name) or Step(name)
@@ -93,7 +94,14 @@ def _steps_of_workflow(run: Run, workflow: Workflow, details: list[Any]) -> None
             run.images.setdefault(own, values.image)
         _status(step, task)
         _times(step, task, times.get(values.execution))
-        _outputs(run, step, task, values, {each.name: each for each in found}, earlier)
+        _given_by_others(step, task, values, {each.name: each for each in found})
+        gave, step.origin = values.outputs, ""
+        if step.cached and (
+            origin := _origin(earlier, run, step, values.image, taken.get((task.scope, task.name), {}))
+        ):
+            step.origin = origin[0]
+            gave = origin[1] | gave
+        _outputs(step, gave)
         found.append(step)
     there = {_key(step) for step in found}
     waiting = [step for step in run.steps if _key(step) not in there]
@@ -195,22 +203,20 @@ def _moment(text: Any) -> datetime | None:
         return None
 
 
-def _outputs(run: Run, step: Step, task: Task, values: Values, before: dict[str, Step], earlier: list[Run]) -> None:
-    """What a step gave, once it has; what was fetched of it stays.
-
-    A cached step's is in the one of the `earlier` runs that it comes from, which are known once its run is over.
-    """
+def _given_by_others(step: Step, task: Task, values: Values, before: dict[str, Step]) -> None:
+    """Add the artifacts that a step was given, where the workflow tells only whose they are."""
     for name, (producer, key) in values.sources.items():
         giver = before.get(step_name(task.scope, producer))
         if name not in step.inputs and giver and key in giver.outputs:
             step.inputs[name] = giver.outputs[key]
+
+
+def _outputs(step: Step, gave: dict[str, Any]) -> None:
+    """What a step gave, once it has; what was fetched of it stays."""
     if step.status != "succeeded":
         step.outputs = {}
         return
-    outputs = values.outputs
-    if step.cached and (origin := _origin(earlier, run, step, values.image)):
-        outputs = origin.outputs | outputs
-    for name, output in outputs.items():
+    for name, output in gave.items():
         kept = step.outputs.get(name)
         same = isinstance(kept, dict) and isinstance(output, dict) and kept.get("uri") == output.get("uri")
         if same and isinstance(kept, dict):
@@ -219,21 +225,35 @@ def _outputs(run: Run, step: Step, task: Task, values: Values, before: dict[str,
             step.outputs[name] = output
 
 
-def _origin(earlier: list[Run], run: Run, step: Step, image: str) -> Step | None:
-    """The step of an earlier run on the same server that did the same, in whose place this one was served."""
+def _origin(
+    earlier: list[Run], run: Run, step: Step, image: str, taken: dict[str, str]
+) -> tuple[str, dict[str, Any]] | None:
+    """The earlier run on the same server from which a step was served, and what that gave.
+
+    KFP serves the newest that did the same (backend/src/v2/cacheutils/cache.go), and says nowhere which that was. What
+    others have `taken` of this step is known by its URI, and tells for certain.
+    """
     task = _plain(step)
     for other in earlier:
         if (
             other.id == run.id
             or other.remote.get("host") != run.remote.get("host")
+            or other.started > run.started
             or image not in other.images.values()
         ):
             continue
         for each in other.steps:
-            same = each.status == "succeeded" and each.outputs and _plain(each) == task
-            if same and _places(each.inputs) == _places(step.inputs):
-                return each
+            known = each.origin if each.cached else other.id
+            same = each.status == "succeeded" and known and each.outputs and _plain(each) == task
+            if same and (_gave(each, taken) if taken else _places(each.inputs) == _places(step.inputs)):
+                return known, each.outputs
     return None
+
+
+def _gave(step: Step, taken: dict[str, str]) -> bool:
+    """Whether what was taken of a step's outputs, by their URIs, is what this one gave."""
+    gave = _places({name: value for name, value in step.outputs.items() if is_artifact(value)})
+    return all(gave.get(name) == uri for name, uri in taken.items())
 
 
 def _plain(step: Step) -> str:

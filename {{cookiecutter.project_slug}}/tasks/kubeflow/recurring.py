@@ -14,9 +14,10 @@ from typing import Any
 
 from ..project.settings import Settings
 from ..terminal import fail
+from .answers import told
 from .connect import Api
 from .experiments import experiment
-from .limits import check_text
+from .limits import check_account, check_text
 from .listing import named, pages
 from .orphans import remove_orphans
 from .ownership import check_own
@@ -34,6 +35,7 @@ def apply_schedules(api: Api, wanted: list[Schedule], config: Settings, say: Say
 
     The API cannot change one, so it is replaced: the new one is made before the old one goes.
     """
+    check_account(config)
     for schedule in wanted:
         shown = json.dumps(schedule.parameters, ensure_ascii=False)
         check_text(f"invoke.yaml: schedules: {schedule.name}: parameters", shown)
@@ -46,7 +48,7 @@ def apply_schedules(api: Api, wanted: list[Schedule], config: Settings, say: Say
             raise fail(f"{api.host} has no version of {config.project} yet: inv deploy")
         ask = api.client.recurring_runs.recurring_run_service_list_recurring_runs
         prefix = f"{config.project}--"
-        listed = list(pages(ask, "recurring_runs", namespace=api.namespace))
+        listed = [told(each, "recurring_run_id") for each in pages(ask, "recurring_runs", namespace=api.namespace)]
         there = [each for each in listed if (each.display_name or "").startswith(prefix)]
         changes = 0
         for schedule in wanted:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ..project.compiling import sentence
 from ..terminal import fail
+from .answers import NotWhole
 
 
 def next_step(host: str) -> str:
@@ -52,8 +53,8 @@ def refusal(status: int, body: str, host: str, namespace: str | None) -> str:
 
 
 @contextlib.contextmanager
-def spoken(host: str, namespace: str | None) -> Iterator[None]:
-    """Turn what the SDK raises into `Exit` with one sentence."""
+def spoken(host: str, namespace: str | None, then: str = "Run the command again.") -> Iterator[None]:
+    """Turn what the SDK raises into `Exit` with one sentence, and what to do `then` where an answer was cut off."""
     import urllib3
     from kfp_server_api import ApiException
 
@@ -62,6 +63,8 @@ def spoken(host: str, namespace: str | None) -> Iterator[None]:
     except ApiException as error:
         raise fail(refusal(error.status or 500, error.body or error.reason or "", host, namespace)) from None
     except (urllib3.exceptions.HTTPError, ConnectionError) as error:
-        raise fail(f"the KFP API at {host} stopped answering ({reason(error)}). Run the command again.") from None
+        raise fail(f"the KFP API at {host} stopped answering ({reason(error)}). {then}") from None
+    except NotWhole as error:
+        raise fail(f"{host} gave {error}. {then}") from None
     except (ValueError, AttributeError, TypeError) as error:  # the SDK, given a page instead of JSON
         raise fail(f"{host} answers what is not KFP's: {sentence(error)}. {next_step(host)}") from None

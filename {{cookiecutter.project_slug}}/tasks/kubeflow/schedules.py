@@ -8,6 +8,7 @@ from ..project.parameters import typed, with_credentials
 from ..project.settings import NAME, Settings
 from ..project.task_settings import seconds
 from ..terminal import fail
+from .limits import TEXT, check_length
 
 if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
@@ -57,5 +58,6 @@ def schedules(config: Settings, spec: "PipelineSpec") -> list[Schedule]:
         # A schedule is there to see what is new: KFP puts the time here, so that no source is served from the cache.
         stamps = {key: "[[CurrentTime]]" for key in known if key.removesuffix("_fingerprint") in known.keys() - {key}}
         cron = f"0 {cron}" if fields == 5 else cron
+        check_length(f"{where}: cron", cron, TEXT)
         found.append(Schedule(name, cron, every, stamps | hidden | parameters, values.get("enabled", True)))
     return found

@@ -1,6 +1,5 @@
 """The runs of a server beside the local ones: asked for, brought up to date, and adopted where others started them."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,8 @@ from ..project.parameters import own_defaults
 from ..project.settings import Settings
 from ..report import graph
 from ..runs.record import RUNS, Run, newest_first
-from .connect import Api, connect, fetched
+from .answers import NotWhole, document, told
+from .connect import Api, Refused, connect, fetched
 from .experiments import experiment
 from .outcome import conclude
 from .pods import Kubectl
@@ -30,7 +30,7 @@ def get_run(api: Api, run_id: str) -> Any:
 
     with spoken(api.host, api.namespace):
         try:
-            return api.client.runs.run_service_get_run(run_id)
+            return told(api.client.runs.run_service_get_run(run_id), "run_id", "created_at")
         except ApiException as error:
             if error.status == 404:
                 return None
@@ -38,36 +38,64 @@ def get_run(api: Api, run_id: str) -> Any:
 
 
 def get_workflow(api: Api, run: Run, kubectl: Kubectl | None) -> Workflow | None:
-    """The run's workflow from the API's first version, or else from Kubernetes; None where neither gives it."""
+    """The run's workflow from the API's first version, or else from Kubernetes; None where neither gives it.
+
+    Raises `NotWhole` where what comes is half of one: that is no run without a workflow.
+    """
     _, manifest = _first_version(api, run.remote["run_id"])
-    return read(manifest) or (read(kubectl.workflow()) if kubectl else None)
+    try:
+        found = read(document(manifest)) if manifest else None
+        return found or (read(kubectl.workflow()) if kubectl else None)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise NotWhole(f"half an answer: a workflow that lacks {error}") from None
 
 
 def _first_version(api: Api, run_id: str) -> tuple[str, str]:
-    """The compiled pipeline and the workflow of a run, which version 2 of the API does not give; empty without them."""
+    """The compiled pipeline and the workflow of a run, which version 2 of the API does not give; empty without them.
+
+    Raises `NotWhole` for half an answer.
+    """
     try:
-        document = json.loads(fetched(api, f"/apis/v1beta1/runs/{run_id}", LARGEST))
-        pipeline = document["run"].get("pipeline_spec", {}).get("pipeline_manifest", "")
-        return str(pipeline), str(document.get("pipeline_runtime", {}).get("workflow_manifest", ""))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        answer = fetched(api, f"/apis/v1beta1/runs/{run_id}", LARGEST)
+    except Refused:
         return "", ""
+    except OSError as error:
+        raise NotWhole(f"no whole answer ({error})") from None
+    if len(answer) >= LARGEST:  # as it would be the next time
+        return "", ""
+    found = document(answer)
+    try:
+        pipeline = found["run"].get("pipeline_spec", {}).get("pipeline_manifest", "")
+        return str(pipeline), str(found.get("pipeline_runtime", {}).get("workflow_manifest", ""))
+    except (KeyError, AttributeError):
+        raise NotWhole("half an answer: a run without its parts") from None
 
 
-def refresh(config: Settings, say: Say, everything: bool = False) -> None:
-    """Bring the records of cluster runs up to date; with `everything`, make those of runs started elsewhere too."""
+def refresh(config: Settings, say: Say, everything: bool = False) -> list[str]:
+    """Bring the records of cluster runs up to date; with `everything`, make those of runs started elsewhere too.
+
+    Returns a sentence for each run of which the server gave half an answer: it stays as it was, for the next time.
+    """
     api = connect(config, say)
     known = {run.remote["run_id"]: run for run in newest_first() if run.remote.get("host") == api.host}
-    for run in known.values():
-        if run.status == "running":
-            _take_over(api, run, get_run(api, run.remote["run_id"]), config)
-    if not everything:
-        return
-    with spoken(api.host, api.namespace):
-        listing = api.client.runs.run_service_list_runs
-        found = listing(experiment_id=experiment(api, config.experiment), page_size=50, sort_by="created_at desc")
-    for each in reversed(found.runs or []):  # the oldest first: what is served from the cache comes from an older one
-        if each.run_id not in known:
-            _adopt(api, each.run_id, config)
+    wanted: list[tuple[str, Run | None]] = [(id, run) for id, run in known.items() if run.status == "running"]
+    if everything:
+        with spoken(api.host, api.namespace):
+            listing = api.client.runs.run_service_list_runs
+            found = listing(experiment_id=experiment(api, config.experiment), page_size=50, sort_by="created_at desc")
+            listed = [told(each, "run_id").run_id for each in found.runs or []]
+        # The oldest first: what is served from the cache comes from an older one.
+        wanted += [(run_id, None) for run_id in reversed(listed) if run_id not in known]
+    problems = []
+    for run_id, run in wanted:
+        try:
+            if run:
+                _take_over(api, run, get_run(api, run_id), config)
+            else:
+                _adopt(api, run_id, config)
+        except NotWhole as error:
+            problems.append(f"of run {run_id}, {api.host} gave {error}")
+    return problems
 
 
 def _take_over(api: Api, run: Run, found: Any, config: Settings) -> None:
@@ -92,7 +120,9 @@ def complete(config: Settings, run: Run) -> None:
     if api.host != run.remote["host"] or get_run(api, run.remote["run_id"]) is None:
         return
     kubectl = Kubectl.of(config, run)
-    conclude(api, run, get_workflow(api, run, kubectl), kubectl, everything=True)
+    with spoken(api.host, api.namespace):
+        workflow = get_workflow(api, run, kubectl)
+    conclude(api, run, workflow, kubectl, everything=True)
     run.save()
 
 

@@ -12,9 +12,10 @@ from ..project.settings import Settings
 from ..report import graph
 from ..runs.record import Run, create
 from ..terminal import fail
+from .answers import told
 from .connect import Api
 from .experiments import experiment as experiment_id
-from .limits import check_run
+from .limits import check_account, check_run
 from .progress import expected
 from .refusals import spoken
 from .store import lost, said
@@ -44,6 +45,7 @@ def start(
     from kfp_server_api import V2beta1PipelineVersionReference, V2beta1Run, V2beta1RuntimeConfig
 
     check_run(parameters, name)
+    check_account(config)
     if cache and (gone := lost(api)):
         raise fail(f"{said(gone)}.")
     if cache:
@@ -65,7 +67,7 @@ def start(
         groups=graph.groups_of(spec),
     )
     try:
-        with spoken(api.host, api.namespace):
+        with spoken(api.host, api.namespace, "Whether it has started the run, says: inv runs --on cluster"):
             body = V2beta1Run(
                 experiment_id=experiment_id(api, experiment),
                 display_name=name or f"{config.project} {run.id}",
@@ -74,7 +76,7 @@ def start(
                 service_account=config.service_account or None,
                 **what,
             )
-            run_id = api.client.runs.run_service_create_run(body).run_id
+            run_id = told(api.client.runs.run_service_create_run(body), "run_id").run_id
     except Exit:
         for folder in (run.folder / "logs", run.folder):
             folder.rmdir()

@@ -61,6 +61,21 @@ class Reader:
             if name in values and (output := source.get("taskOutputParameter")):
                 self._outputs[task.scope, output["producerTask"], output["outputParameterKey"]] = values[name]
 
+    def taken(self) -> dict[tuple[Scope, str], dict[str, str]]:
+        """The URIs of the outputs of each task, by its scope and name, that tasks which ran were given."""
+        found: dict[tuple[Scope, str], dict[str, str]] = {}
+        for task in self._workflow.tasks:
+            inputs = self.values(task).inputs
+            for name, source in _of_task(task).get("inputs", {}).get("artifacts", {}).items():
+                scope = task.scope
+                while scope and (outer := source.get("componentInputArtifact")):  # handed on by the group it is in
+                    source = self._group_task(scope).get("inputs", {}).get("artifacts", {}).get(outer, {})
+                    scope = scope[:-1]
+                given, output = inputs.get(name), source.get("taskOutputArtifact")
+                if output and isinstance(given, dict):
+                    found.setdefault((scope, output["producerTask"]), {})[output["outputArtifactKey"]] = given["uri"]
+        return found
+
     def values(self, task: Task) -> Values:
         image, execution, given = self._given[task.scope, task.name]
         found = Values(

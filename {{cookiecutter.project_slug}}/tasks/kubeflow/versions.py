@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from invoke.exceptions import Exit
 
+from ..clusters.pulling import pull_ahead
 from ..images import engine
 from ..images.origin import origin
 from ..images.registry import held
@@ -16,6 +17,7 @@ from ..project.compiling import images_of, write_compiled
 from ..project.components import component_of
 from ..project.settings import Settings
 from ..terminal import fail
+from .answers import told
 from .connect import Api
 from .limits import VERSION, check_text
 from .listing import named, pages
@@ -45,14 +47,15 @@ def find_pipeline(api: Api, config: Settings) -> str | None:
     listed = api.client.pipelines.pipeline_service_list_pipelines(
         namespace=api.namespace, filter=named(config.project), page_size=100
     )
-    return next((each.pipeline_id for each in listed.pipelines or []), None)
+    return next((told(each, "pipeline_id").pipeline_id for each in listed.pipelines or []), None)
 
 
 def versions(api: Api, pipeline_id: str) -> list[Version]:
     """The versions of a pipeline, newest first."""
     ask = api.client.pipelines.pipeline_service_list_pipeline_versions
     found = pages(ask, "pipeline_versions", pipeline_id=pipeline_id, sort_by="created_at desc")
-    return [Version(v.display_name, pipeline_id, v.pipeline_version_id, v.description or "") for v in found]
+    whole = [told(each, "display_name", "pipeline_version_id") for each in found]
+    return [Version(v.display_name, pipeline_id, v.pipeline_version_id, v.description or "") for v in whole]
 
 
 def deploy(
@@ -66,7 +69,8 @@ def deploy(
 ) -> Version:
     """Upload the pipeline as a new version, unless the newest is the same; return the version that is the newest now.
 
-    Raises `Exit` where an image of it is not in its registry, and where the pipeline is another repository's.
+    A cluster on kind begins to pull its images. Raises `Exit` where an image of it is not in its registry, and where
+    the pipeline is another repository's.
     """
     from google.protobuf.json_format import MessageToDict
 
@@ -85,7 +89,8 @@ def deploy(
         uploaded = api.client.pipeline_uploads.upload_pipeline_version(
             str(package), name=name, pipelineid=pipeline_id, description=description()
         )
-    version = Version(name, pipeline_id, uploaded.pipeline_version_id)
+        version = Version(name, pipeline_id, told(uploaded, "pipeline_version_id").pipeline_version_id)
+    pull_ahead(config, [image for image in images_of(spec) if component_of(image)])
     say(f"deployed version {name}")
     say(f"  {api.host}/#/pipelines/details/{pipeline_id}/version/{version.version_id}")
     return version
@@ -97,7 +102,7 @@ def _create_pipeline(api: Api, config: Settings) -> str:
 
     made = V2beta1Pipeline(display_name=config.project, name=config.project, namespace=api.namespace)
     try:
-        return str(api.client.pipelines.pipeline_service_create_pipeline(made).pipeline_id)
+        return str(told(api.client.pipelines.pipeline_service_create_pipeline(made), "pipeline_id").pipeline_id)
     except ApiException as error:
         if error.status == 409 and (found := find_pipeline(api, config)):  # somebody else has just made it
             return found

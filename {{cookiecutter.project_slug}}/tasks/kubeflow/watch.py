@@ -16,6 +16,7 @@ from .connect import Api
 from .outcome import conclude
 from .pods import Kubectl
 from .progress import OVER, update
+from .refusals import spoken
 from .server_runs import GONE, get_run, get_workflow
 from .workflow import Workflow
 
@@ -53,7 +54,8 @@ def _followed(api: Api, run: Run, kubectl: Kubectl | None, say: Say, back: str) 
             found = get_run(api, run.remote["run_id"])
             # The workflow is large: it is asked for where something has changed.
             if found and (now := _states(found)) != seen:
-                fresh = get_workflow(api, run, kubectl)
+                with spoken(api.host, api.namespace):
+                    fresh = get_workflow(api, run, kubectl)
                 if workflow and not fresh:
                     raise fail(f"{api.host} does not give the run's workflow any more.")
                 workflow, seen = fresh, now

@@ -29,10 +29,17 @@ def _float(text: Any) -> float:
     return value
 
 
+def _finite(value: Any) -> bool:
+    """Whether JSON can hold a value: it has no infinity, and no NaN."""
+    if isinstance(value, list | dict):
+        return all(map(_finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 def _json(kind: type) -> Any:
     def parse(text: str) -> Any:
         value = json.loads(text)
-        if not isinstance(value, kind):
+        if not isinstance(value, kind) or not _finite(value):
             raise ValueError(text)
         return value
 
@@ -61,7 +68,8 @@ def typed(name: str, value: Any, known: dict[str, int], where: str = "-p") -> An
         raise fail(f"{where}: the pipeline has no parameter '{name}'.{near(name, known)} It takes: {listing}.")
     kind, parse, allowed = _TYPES[known[name]]
     with contextlib.suppress(ValueError, OverflowError):
-        if isinstance(value, allowed) and not (isinstance(value, bool) and bool not in allowed):
+        json.dumps(value, ensure_ascii=False).encode()  # a byte that is no UTF-8
+        if isinstance(value, allowed) and _finite(value) and not (isinstance(value, bool) and bool not in allowed):
             return parse(value) if kind == "float" else value
         if isinstance(value, str):
             return parse(value)

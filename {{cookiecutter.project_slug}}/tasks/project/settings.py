@@ -26,6 +26,7 @@ class Settings:
     parameters: dict[str, Any]
     image_mirror: str = ""
     kfp_host: str = "http://localhost:8080"
+    kfp_token_over_http: bool = False
     kfp_namespace: str = ""
     kfp_version: str = "2.17.0"
     kfp_manifests: str = ""

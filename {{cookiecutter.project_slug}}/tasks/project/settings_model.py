@@ -82,6 +82,7 @@ class SettingsFile(Section):
     experiment: str | None = _text("The experiment of runs on a cluster.")
     kfp_host: str | None = _text("The address of the Kubeflow Pipelines API.")
     kfp_namespace: str | None = _text("Of a Kubeflow with users: yours.")
+    kfp_token_over_http: Annotated[bool | None, Field(title="true or false")] = None
     kfp_version: str | None = _text("What `inv cluster.up` installs.")
     kfp_manifests: str | None = _text("A local copy or a mirror of its manifests, for networks without GitHub.")
     kind_image: str | None = _text("The node of `inv cluster.up`, for networks without Docker Hub.")

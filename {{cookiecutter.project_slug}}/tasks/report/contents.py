@@ -4,7 +4,7 @@ import re
 from typing import Any, NamedTuple
 
 from ..files import ROOT
-from ..runs.loops import iterations
+from ..runs.loops import iterations, note
 from ..runs.record import Run, Step, is_artifact, moment, state, tail
 from .links import Link, bytes_of, link
 from .room import LISTED, Room
@@ -37,7 +37,7 @@ def steps(run: Run) -> list[StepLine]:
             f"#log-{number}" if bytes_of(run.log(step.name)) else "",
             state(step),
             step.seconds if step.started else None,
-            step.reason or given.get(step.name, ""),
+            note(step, given),
         )
         for number, step in enumerate(run.steps)
     ]

@@ -3,7 +3,7 @@
 from ..files import ROOT
 from ..terminal import Row
 from .comparison import comparison
-from .loops import iterations, sweeps
+from .loops import iterations, note, sweeps
 from .metrics import Line, headline, number, whole_metrics
 from .record import Run, elapsed, place, state
 
@@ -25,7 +25,7 @@ def details(run: Run) -> str:
     if run.reason:
         lines.append(f"  {run.reason}")
     given = iterations(run.steps)
-    steps = [[f"  {s.name}", state(s), f"{s.seconds:.1f} s", s.reason or given.get(s.name, "")] for s in run.steps]
+    steps = [[f"  {s.name}", state(s), f"{s.seconds:.1f} s", note(s, given)] for s in run.steps]
     lines += ["", "STEPS", table(steps)]
     for title, values in (("PARAMETERS", run.parameters), ("METRICS", whole_metrics(run))):
         if values:
@@ -77,5 +77,5 @@ def rows(run: Run) -> list[Row]:
         running = step.status == "running"  # a step counts as cached until it is known that it is not
         spent = elapsed(step.started) if running and step.started else step.seconds
         shown = step.status if running else state(step)
-        found.append(Row(step.name, shown, spent if step.started else None, step.reason or given.get(step.name, "")))
+        found.append(Row(step.name, shown, spent if step.started else None, note(step, given)))
     return found

@@ -37,6 +37,12 @@ def iterations(steps: Iterable[Step]) -> dict[str, str]:
     }
 
 
+def note(step: Step, given: dict[str, str]) -> str:
+    """What there is to say of a step: why it is where it is, or else from which run it comes and what it was given."""
+    origin = f"from run {step.origin}" if step.origin else ""
+    return step.reason or ", ".join(filter(None, [origin, given.get(step.name, "")]))
+
+
 def sweeps(run: Run) -> list[tuple[list[str], list[Line]]]:
     """A table of the metrics of each task in a loop: its header, and what each iteration was given and came to."""
     tables = []

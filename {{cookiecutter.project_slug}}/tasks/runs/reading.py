@@ -60,7 +60,8 @@ def check_parts(run: dict[str, Any], steps: list[dict[str, Any]]) -> None:
 def _parts(run: dict[str, Any], steps: list[dict[str, Any]]) -> Iterator[tuple[str, Any, bool]]:
     """The parts of a record that more is asked of than a type: what each is, its value, and whether it is right."""
     for part in (run, *steps):
-        yield "started", part.get("started"), _is_time(part.get("started"))
+        for name in ("started", "order"):
+            yield name, part.get(name), _is_time(part.get(name))
     for task in run.get("graph", []):
         yield "a task of the graph", task, _has(task, name=str, after=list[str], inside=list[str])
     if remote := run.get("remote"):

@@ -1,11 +1,13 @@
 """The record of a run: what it was, kept in `runs/<id>/run.json`, and how it is found again."""
 
+import contextlib
 import json
 import math
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ class Step:
 
     `place` are the groups that it is in, the outermost first: the `group`, its `kind` (loop, condition, pipeline, ...),
     and of a loop the `iteration`, which counts from 0, and its `item`. Records of earlier versions have none.
+    `origin` is the run from which a step on a cluster was served by the cache, where that run is known here.
     """
 
     name: str
@@ -37,11 +40,14 @@ class Step:
     inputs: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     place: list[dict[str, Any]] = field(default_factory=list)
+    origin: str = ""
 
 
 @dataclass
 class Run:
     """A run's record. `status`: running, succeeded, failed or stopped; `started`: ISO 8601, UTC; `seconds`: in all.
+
+    `order` is `started`, or later where the clock went back: by it runs are put in their order.
 
     `defaults` are the parameters of a run that is given none; `graph` has the pipeline's tasks: `name`, what it comes
     `after`, and the loops and conditions that it is `inside`; `groups` says what those are for.
@@ -56,6 +62,7 @@ class Run:
     status: str = "running"
     reason: str | None = None
     started: str = ""
+    order: str = ""
     seconds: float = 0.0
     pid: int | None = None
     code: dict[str, Any] = field(default_factory=dict)
@@ -132,6 +139,7 @@ def elapsed(since: str) -> float:
 def create(**values: Any) -> Run:
     """A new run with a folder of its own, named for the local time it starts."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    order = _order()
     name, count = stamp, 1
     while True:
         try:
@@ -140,7 +148,27 @@ def create(**values: Any) -> Run:
         except FileExistsError:
             count += 1
             name = f"{stamp}-{count}"
-    return Run(id=name, started=now(), pid=os.getpid(), code=code_version(), **values)
+    return Run(id=name, started=now(), order=order, pid=os.getpid(), code=code_version(), **values)
+
+
+def _order() -> str:
+    """A time for a new run that is after that of the run before it, whatever the clock says."""
+    file, order = RUNS / ".order", now()
+    with contextlib.suppress(OSError, ValueError):
+        before = datetime.fromisoformat(file.read_text(encoding="utf-8")) + timedelta(milliseconds=1)
+        order = max(order, before.astimezone(UTC).isoformat(timespec="milliseconds"))
+    RUNS.mkdir(exist_ok=True)
+    write(file, order)
+    return order
+
+
+def begin(run: Run) -> None:
+    """Write a new run's record; where that fails, there is no folder of it either."""
+    try:
+        run.save()
+    except OSError:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise
 
 
 def code_version() -> dict[str, Any]:
@@ -204,7 +232,7 @@ def all_runs() -> tuple[list[Run], dict[str, str]]:
             found.append(read(folder))
         except Unreadable as why:
             unreadable[folder.name] = str(why)
-    return sorted(found, key=lambda run: (run.started, run.id), reverse=True), unreadable
+    return sorted(found, key=lambda run: (run.order or run.started, run.id), reverse=True), unreadable
 
 
 def newest_first() -> list[Run]:
@@ -291,6 +319,7 @@ def summary(run: Run) -> dict[str, Any]:
         "metrics": run.metrics,
         "steps": [
             {"name": s.name, "status": s.status, "seconds": s.seconds, "cached": s.cached, "reason": s.reason}
+            | ({"origin": s.origin} if s.origin else {})
             for s in run.steps
         ],
     }

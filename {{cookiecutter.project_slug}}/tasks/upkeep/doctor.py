@@ -11,6 +11,7 @@ from ..clusters import checks
 from ..files import ROOT
 from ..images import engine
 from ..project.settings import Settings
+from ..runs.record import RUNS
 from .locks import pins
 
 AKS = "tasks.clusters.aks.azure"  # which is there only where Azure was chosen
@@ -52,8 +53,8 @@ def host_problems() -> list[str]:
     free = shutil.disk_usage(ROOT).free / 2**30
     if free < 1:
         problems.append(f"only {free:.1f} GiB of disk are free: delete old folders of runs/ or other files.")
-    if not os.access(ROOT, os.W_OK):
-        problems.append(f"{ROOT} cannot be written: change its owner or its permissions.")
+    for folder in [each for each in (ROOT, RUNS) if each.exists() and not os.access(each, os.W_OK)]:
+        problems.append(f"{folder} cannot be written: change its owner or its permissions, or how it is mounted.")
     return problems
 
 
