@@ -40,13 +40,14 @@ class Keeper:
         group: dict[str, int | bool] = {"start_new_session": True}
         if sys.platform == "win32":
             group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
-        return subprocess.Popen(
+        process: subprocess.Popen[bytes] = subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(__file__)), site, self.cookie, self._label],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             **group,  # type: ignore[call-overload]
         )
+        return process
 
     def dismiss(self) -> None:
         """The run is over, and left nothing."""
