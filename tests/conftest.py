@@ -1,6 +1,7 @@
 """What all tests share: baking without touching the home folder, and projects."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from helpers.template import TEMPLATE, Bake
 
 # Several tests run at a time, and threads that spin while they wait slow down all that runs beside them.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# A shell starts what goes on in the background with Ctrl-C ignored, which all that the tests start would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -87,7 +87,9 @@ def test_a_detached_run_goes_on_and_can_be_watched(kfp: Kfp, project: Project) -
     assert project.runs()[0]["status"] == "running", "`inv runs` asks the server"
     assert "adding-2        cached" in project.inv("runs.watch", match[1]).stdout
     project.inv("run")
-    assert "was on host" in project.inv("runs.watch", "latest", code=1).stderr
+    local = project.runs()[0]["id"]
+    assert "was on host" in project.inv("runs.watch", local, code=1).stderr
+    assert match[1] in project.inv("runs.watch").stdout, "the newest on a cluster"
 
 
 def test_a_dropped_connection_is_said_once_and_the_watch_goes_on(kfp: Kfp, project: Project) -> None:

@@ -33,8 +33,8 @@ def watch(api: Api, run: Run, config: Settings, say: Say) -> None:
     Raises `Exit` where a step cannot start, where nothing answers for ten minutes, and on Ctrl-C: the run goes on.
     """
     back = f"come back to it with: inv runs.watch {run.id}"
-    kubectl = Kubectl.of(config, run)
     try:
+        kubectl = Kubectl.of(config, run)
         with live(lambda: rows(run)):
             workflow = _followed(api, run, kubectl, say, back)
     except KeyboardInterrupt:
