@@ -145,7 +145,7 @@ class Project:
         process = self.start(*arguments)
         out, err = process.communicate(timeout=120)
         assert process.returncode == code, out + err
-        assert "Traceback" not in out + err
+        assert "Traceback (most recent call last)" not in out + err
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def runs(self) -> list[dict[str, Any]]:
