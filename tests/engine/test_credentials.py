@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from helpers.credentials import holders
 from helpers.docker_flow import DockerProject
 from helpers.engine import needs_engine
 from helpers.flow import Project
 from helpers.inv import inv
 from helpers.penguins import newest
-from helpers.secrets import holders
 
 SECRET = "hunter" + "2-4711"
 TOKEN = "sesame" + "-0815"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from helpers.credentials import holders
 from helpers.docker_flow import DockerProject
 from helpers.engine import needs_engine, needs_registry
 from helpers.flow import Project
-from helpers.secrets import holders
 from stand_ins.kfp import Kfp, change, script
 
 
