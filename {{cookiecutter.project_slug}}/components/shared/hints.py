@@ -11,11 +11,9 @@ import pyarrow.types as is_
 
 from shared.tables import is_number, plain, schema_of
 
-ROWS = 20_000  # that are looked at, from all over the table; of a wide one fewer
-CELLS = (
-    4_000_000  # that are looked at, at most, as long as there are FEWEST rows: the time is bounded whatever the table
-)
-FEWEST = 2_000
+# What is looked at, from all over the table: so many rows, or of a wide one fewer, so that the time is bounded.
+ROWS, FEWEST = 20_000, 2_000
+CELLS = 4_000_000
 LEAST = 5  # rows of a value, or of a class, that say anything
 ALMOST = 0.99
 

@@ -43,9 +43,10 @@ def ui_port(config: Settings) -> int:
     return int(match[2])
 
 
-def is_elsewhere(config: Settings) -> bool:
-    """Whether `kfp_host` names another machine, on which no cluster of this project's can be."""
-    return not re.match(r"https?://(localhost|127\.0\.0\.1)\b", config.kfp_host)
+def local_port(address: str) -> str:
+    """The port of this machine that an address names; empty where it names another machine."""
+    found = re.match(r"https?://(?:localhost|127\.0\.0\.1)(?::(\d+))?(?:/|$)", address)
+    return (found[1] or "80") if found else ""
 
 
 def published(config: Settings) -> int | None:

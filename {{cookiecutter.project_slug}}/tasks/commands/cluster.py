@@ -37,7 +37,7 @@ def status(c: Context) -> None:
     from ..clusters import kind, lifecycle
 
     config = load_settings(c)
-    if kind.is_elsewhere(config):  # whose deployments are not ours to look at
+    if not kind.local_port(config.kfp_host):  # whose deployments are not ours to look at
         from ..kubeflow.connect import connect
 
         say(f"kfp_host in invoke.yaml is {config.kfp_host}, which is no cluster that inv cluster.up makes")

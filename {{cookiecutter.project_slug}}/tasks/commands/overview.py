@@ -7,7 +7,6 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import task
 
-from ..images.origin import project_version
 from ..terminal import say
 
 # The commands by what people want; those for today first. A test of the template holds that each is in one group.
@@ -49,6 +48,8 @@ def overview_of(commands: Collection) -> Any:
 def version(c: Context) -> None:
     """Say which project, template and kfp this is."""
     from importlib import metadata
+
+    from ..images.origin import project_version
 
     say(f"{c.config.project} {project_version() or 'without a version'}")
     say(f"kf-template {c.config.template_version}")

@@ -58,7 +58,7 @@ def show(c: Context, id: str = "latest") -> None:
 @task(positional=["id", "steps"], iterable=["steps"], help={"id": WHICH, "steps": "only these steps"})
 def logs(c: Context, steps: list[str], id: str = "latest") -> None:
     """Print the logs of a run's steps."""
-    if any(step.name == id for step in _run("latest").steps):  # inv runs.logs STEP
+    if id != "latest" and any(step.name == id for step in _run("latest").steps):  # inv runs.logs STEP
         id, steps = "latest", [id, *steps]
     run = _whole(c, _run(id))
     chosen = [step_of(run, name) for name in steps] or run.steps

@@ -74,9 +74,8 @@ def main(lock: str) -> None:
     inside = {path: path.relative_to(site) for path in new}
     code = [path for path in new if path.suffix == ".py" and of_tests(inside[path]) is None]
     kept = needed_tests(code)
-    sizes = {
-        path.stat().st_size: path for path in sorted(before) if not path.is_symlink()
-    }  # a copy may be of a layer below
+    # A copy may be of a file in a layer below.
+    sizes = {path.stat().st_size: path for path in sorted(before) if not path.is_symlink()}
     for path in new:
         depth = of_tests(inside[path])
         of_no_use = path.suffix in SOURCES or UNUSED.match(inside[path].as_posix())

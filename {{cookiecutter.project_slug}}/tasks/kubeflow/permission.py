@@ -5,7 +5,6 @@ What was agreed to is kept in the user's own folder for state, since it holds fo
 
 import json
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -24,7 +23,7 @@ def permit(config: Settings, yes: bool) -> None:
     With `yes`, nothing is asked and nothing is remembered.
     """
     host = config.kfp_host.rstrip("/")
-    port = _local_port(host)
+    port = kind.local_port(host)
     behind = _container(port) if port else ""
     if yes or (behind == kind.node_name(config) and _own(config)):
         return
@@ -42,12 +41,6 @@ def permit(config: Settings, yes: bool) -> None:
     known.setdefault(str(ROOT), []).append(where)
     _state().parent.mkdir(parents=True, exist_ok=True)
     write(_state(), json.dumps(known, indent=2) + "\n")
-
-
-def _local_port(host: str) -> str:
-    """The port of this machine that an address names; empty where it names another machine."""
-    found = re.match(r"https?://(?:localhost|127\.0\.0\.1)(?::(\d+))?(?:/|$)", host)
-    return (found[1] or "80") if found else ""
 
 
 def _container(port: str) -> str:

@@ -36,9 +36,8 @@ class Kubectl:
     @classmethod
     def at(cls, config: Settings, host: str, run_id: str) -> "Kubectl | None":
         """For this project's cluster on kind or AKS, or what KFP_KUBE_CONTEXT names: no other may be the host's."""
-        own = [kind.context(config), f"{config.project}-aks"]
-        local = re.match(r"https?://(localhost|127\.0\.0\.1)\b", host)
-        wanted = [os.environ["KFP_KUBE_CONTEXT"]] if os.environ.get("KFP_KUBE_CONTEXT") else own if local else []
+        own = [kind.context(config), f"{config.project}-aks"] if kind.local_port(host) else []
+        wanted = [os.environ["KFP_KUBE_CONTEXT"]] if os.environ.get("KFP_KUBE_CONTEXT") else own
         try:
             known = subprocess.run(["kubectl", "config", "get-contexts", "-o", "name"], capture_output=True, text=True)
         except OSError:

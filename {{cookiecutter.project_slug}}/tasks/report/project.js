@@ -27,11 +27,11 @@ function sort(header) {
   for (const each of document.querySelectorAll("#runs th[aria-sort]")) each.ariaSort = "none";
   header.ariaSort = up ? "ascending" : "descending";
   const key = (row) => row.cells[place].textContent.trim();
-  const order = (a, b) => (key(a) === "") - (key(b) === "") ||
-    (up ? 1 : -1) * key(a).localeCompare(key(b), undefined, { numeric: !key(a).includes("-"), sensitivity: "base" });
-  const numbers = rows.every((row) => key(row) === "" || Number.isFinite(Number(key(row))));
-  const byNumber = (a, b) => (key(a) === "") - (key(b) === "") || (up ? 1 : -1) * (Number(key(a)) - Number(key(b)));
-  body.append(...rows.sort(numbers ? byNumber : order));
+  const numbers = rows.every((row) => Number.isFinite(Number(key(row))));
+  const compared = numbers ? (a, b) => a - b : (a, b) => a.localeCompare(b);
+  // What has no value comes last, whichever way.
+  body.append(...rows.sort((a, b) =>
+    (key(a) === "") - (key(b) === "") || (up ? 1 : -1) * compared(key(a), key(b))));
 }
 
 function element(name, text = "") {

@@ -87,7 +87,6 @@ def _trend(rows: list[Row], metric: str) -> Trend | None:
         return None
     name = number_of(newest, metric)
     of = [row for row in rows[::-1] if name in row.run.metrics and asked(row.run) == asked(newest)]
-    of = [row for row in of if row.run.pipeline == newest.pipeline]
     values = [row.run.metrics[name] for row in of]
     low, high = min(values), max(values)
     step, span = (WIDTH - 2 * MARGIN) / max(len(of) - 1, 1), (high - low) or 1.0

@@ -58,8 +58,8 @@ def number_of(run: Run, metric: str = "") -> str:
 
 
 def asked(run: Run) -> object:
-    """What a run's number is about: those of runs that learn another column are not to be compared."""
-    return run.parameters.get("target"), run.parameters.get("problem_type")
+    """What a run's number is about: those of other pipelines, or that learn another column, are not to be compared."""
+    return run.pipeline, run.parameters.get("target"), run.parameters.get("problem_type")
 
 
 def _validated(run: Run, metric: str) -> list[Beside]:
