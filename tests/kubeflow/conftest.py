@@ -3,7 +3,6 @@
 import json
 import os
 import stat
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from helpers.flow import SETTINGS, Project
 from stand_ins.kfp import Kfp
 from stand_ins.kubectl import KUBECTL
+from stand_ins.programs import START
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
     pods = tmp_path / "pods.json"
     program = tmp_path / "bin" / "kubectl"
     program.parent.mkdir()
-    program.write_text(KUBECTL.format(python=sys.executable, pods=str(pods), folder=str(tmp_path)), encoding="utf-8")
+    program.write_text(KUBECTL.format(start=START, pods=str(pods), folder=str(tmp_path)), encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", os.pathsep.join([str(program.parent), os.environ["PATH"]]))
 

@@ -3,14 +3,14 @@
 import json
 import re
 import stat
-import sys
 from pathlib import Path
 from typing import Any
 
 from stand_ins.kubectl import READY, deployment
+from stand_ins.programs import START
 
 TOOL = """\
-#!{python}
+{start}
 import json, pathlib, sys
 tool, arguments = pathlib.Path(sys.argv[0]).name, sys.argv[1:]
 folder = pathlib.Path({folder!r})
@@ -91,7 +91,7 @@ class Azure:
         self._write(state)
         for tool in ("az", "kubectl"):
             program = folder / "bin" / tool
-            program.write_text(TOOL.format(python=sys.executable, folder=str(folder)), encoding="utf-8")
+            program.write_text(TOOL.format(start=START, folder=str(folder)), encoding="utf-8")
             program.chmod(program.stat().st_mode | stat.S_IXUSR)
 
     def _write(self, state: dict[str, Any]) -> None:

@@ -58,7 +58,7 @@ end(0)
 """
 
 KUBECTL = """\
-#!{python}
+{start}
 import json, sys
 arguments = sys.argv[1:]
 if arguments[:2] == ["config", "get-contexts"]:

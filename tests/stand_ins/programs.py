@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+# The first lines of a program for this Python, whose path may have spaces: a shell's, and to Python a text.
+START = f"#!/bin/sh\n'''exec' \"{sys.executable}\" \"$0\" \"$@\"\n' '''"
+
 BEGIN = """\
-#!{python}
+{start}
 import json, pathlib, subprocess, sys, time
 tool, arguments = pathlib.Path(sys.argv[0]).name, sys.argv[1:]
 folder = pathlib.Path({folder!r})
@@ -39,7 +42,7 @@ class Programs:
         self.folder, self.state = folder, state
         (folder / "bin").mkdir(parents=True)
         self.keep()
-        begin = BEGIN.format(python=sys.executable, folder=str(folder))
+        begin = BEGIN.format(start=START, folder=str(folder))
         for tool, text in programs.items():
             program = folder / "bin" / tool
             program.write_text(begin + text, encoding="utf-8")
