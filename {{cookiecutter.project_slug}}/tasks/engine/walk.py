@@ -60,7 +60,7 @@ class Walk:
             if name not in hooks:
                 started[name] = asyncio.ensure_future(self._when_ready(name, dag, started, hooks))
         good = await _all(started.values())
-        for name in hooks - dag.executions.keys():
+        for name in sorted(hooks - dag.executions.keys()):
             self._not_run(
                 name, dag, "omitted", f"nothing that it comes after was run: {dependencies(dag.tasks[name])[0]}"
             )

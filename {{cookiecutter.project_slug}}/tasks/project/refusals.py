@@ -22,8 +22,7 @@ def refused(spec: "PipelineSpec", lines: Lines) -> list[str]:
     scopes = Scopes(spec)
     found = []
     for group in scopes.groups():
-        tasks = dag_of(spec, group).tasks
-        for name, task in tasks.items():
+        for name, task in _as_made(spec, group, lines):
             for reason in _reasons(scopes, group, name, task):
                 found.append(f"{_where(name, lines)}: {reason}")
     return found
@@ -33,10 +32,16 @@ def doubtful(spec: "PipelineSpec", lines: Lines) -> list[str]:
     """What a cluster would take, and make something of that is easily not meant: a sentence for each."""
     found, scopes = _mixed_up(spec, lines), Scopes(spec)
     for group in scopes.groups():
-        for name, task in dag_of(spec, group).tasks.items():
+        for name, task in _as_made(spec, group, lines):
             doubts = _doubts(spec, task) + _texts_for_others(scopes, group, task)
             found += [f"{_where(name, lines)}: {doubt}" for doubt in doubts]
     return list(dict.fromkeys(found))
+
+
+def _as_made(spec: "PipelineSpec", group: str, lines: Lines) -> list[tuple[str, "PipelineTaskSpec"]]:
+    """The tasks of a group as `pipeline.py` made them, then those that KFP made: the spec itself keeps no order."""
+    place = {name: number for number, name in enumerate(lines)}
+    return sorted(dag_of(spec, group).tasks.items(), key=lambda each: (place.get(each[0], len(place)), each[0]))
 
 
 def _where(task: str, lines: Lines) -> str:
@@ -141,7 +146,7 @@ def _mixed_up(spec: "PipelineSpec", lines: Lines) -> list[str]:
     seen: dict[str, tuple[str, str]] = {}
     found = []
     for group in Scopes(spec).groups():
-        for name, task in dag_of(spec, group).tasks.items():
+        for name, task in _as_made(spec, group, lines):
             component = spec.components[task.component_ref.name]
             if not (parts := _parts(spec, task)):
                 continue
