@@ -1,5 +1,6 @@
 """Parameters that the pipeline does not take."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,19 @@ from helpers.penguins import newest
 def test_wrong_parameters_are_refused_with_the_right_ones(flow: Project, text: str, says: str) -> None:
     assert says in flow.inv("run", "-p", text, code=1).stderr
     assert flow.runs() == []
+
+
+def test_a_default_that_a_compiled_file_does_not_call_optional_is_taken(flow: Project) -> None:
+    flow.inv("compile")
+    compiled = (flow.root / "build" / "pipeline.yaml").read_text(encoding="utf-8")
+    assert "defaultValue: 3.0" in compiled and "isOptional: true" in compiled
+    flow.write("given.yaml", re.sub(r" *isOptional: true\n", "", compiled))
+    flow.write(
+        "pipeline.py",
+        "from kfp.components import load_component_from_file\npipeline = load_component_from_file('given.yaml')\n",
+    )
+    flow.inv("run")
+    assert flow.runs()[0]["parameters"] == {"n": 3}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The front door: the commands that there are, `inv --list`. README.md in this folder says what is in which room."""
 
+import gc
 import importlib
 import importlib.util
 import sys
@@ -9,6 +10,9 @@ from invoke.collection import Collection
 
 # invoke lets nobody keep bytecode, unless asked to; all that is in this folder would be compiled anew for each command.
 sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
+
+# A command makes most of its objects while it imports, and keeps them: looking often for rubbish takes a tenth of it.
+gc.set_threshold(100_000)
 
 from . import commands as of  # noqa: E402
 from .files import told_in_a_sentence  # noqa: E402

@@ -1,14 +1,17 @@
 """`pipeline.py`, compiled to KFP's intermediate representation, with every image resolved."""
 
+import contextlib
 import importlib
 import importlib.util
 import os
 import re
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from invoke.exceptions import Exit
 
 from ..files import ROOT
@@ -59,6 +62,17 @@ class _Late(types.ModuleType):
         return getattr(importlib.import_module(self.__name__), name)
 
 
+@contextlib.contextmanager
+def _read_by_libyaml() -> Iterator[None]:
+    """While it lasts, `yaml.safe_load` uses libyaml, which is ten times as fast: kfp reads a component.yaml twice."""
+    kept = yaml.SafeLoader
+    vars(yaml).update(SafeLoader=getattr(yaml, "CSafeLoader", kept))
+    try:
+        yield
+    finally:
+        vars(yaml).update(SafeLoader=kept)
+
+
 def compile_pipeline(config: Settings) -> tuple["PipelineSpec", "PlatformSpec"]:
     """Compile `pipeline.py` with the parameters of `invoke.yaml` as its defaults and every image resolved.
 
@@ -75,7 +89,13 @@ def compile_pipeline(config: Settings) -> tuple["PipelineSpec", "PlatformSpec"]:
     module = importlib.util.module_from_spec(spec)
     lines: dict[str, int] = {}
     try:
-        with heard_by(configuring(config), noting_lines(lines, str(path))), quoted(), typed_items(), parts_in_groups():
+        with (
+            heard_by(configuring(config), noting_lines(lines, str(path))),
+            quoted(),
+            typed_items(),
+            parts_in_groups(),
+            _read_by_libyaml(),
+        ):
             spec.loader.exec_module(module)
     except Exit:
         raise

@@ -118,8 +118,8 @@ def default_values(spec: "PipelineSpec") -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     for name, definition in spec.root.input_definitions.parameters.items():
-        if definition.is_optional:
-            given = definition.HasField("default_value")
+        given = definition.HasField("default_value")  # which a compiled file need not call optional
+        if definition.is_optional or given:
             value = MessageToDict(definition.default_value) if given else None
             found[name] = value if definition.parameter_type == 1 else whole(value)
     learn(found)
