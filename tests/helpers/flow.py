@@ -161,3 +161,25 @@ class Project:
 
 def outputs(record: dict[str, Any]) -> dict[str, Any]:
     return {step["name"]: step["outputs"].get("sum") for step in record["steps"] if "sum" in step["outputs"]}
+
+
+SEVERAL = (
+    PIPELINE
+    + """
+
+@dsl.pipeline
+def score_new(n: int = 5, m: int = 7):
+    first = add(a=n, b=m)
+    pipeline(n=first.outputs["sum"])
+
+
+@dsl.pipeline
+def _part(n: int):
+    add(a=n)
+
+
+@dsl.pipeline
+def with_note(note: dsl.Input[dsl.Artifact]):
+    add(a=1)
+"""
+)

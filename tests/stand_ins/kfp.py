@@ -162,7 +162,8 @@ class Routes(http.server.BaseHTTPRequestHandler):
             server.pipelines.append({**given, "pipeline_id": str(uuid.uuid4()), "created_at": now()})
             return checked("V2beta1Pipeline", server.pipelines[-1])
         if path == "/pipelines/upload_version":
-            if any(each["display_name"] == query["name"] for each in server.versions):
+            of_it = [each for each in server.versions if each["pipeline_id"] == query["pipelineid"]]
+            if any(each["display_name"] == query["name"] for each in of_it):
                 return 409
             if len(query["name"]) > 127:
                 return Refusal(400, "PipelineVersion.Name length cannot exceed 127")
@@ -172,12 +173,13 @@ class Routes(http.server.BaseHTTPRequestHandler):
             server.versions.insert(0, version)
             server.specs[version["pipeline_version_id"]] = uploaded(self.headers["Content-Type"], body)
             return checked("V2beta1PipelineVersion", version)
-        if re.fullmatch(r"/pipelines/[^/]+/versions", path):
+        if match := re.fullmatch(r"/pipelines/([^/]+)/versions", path):
+            of_it = [each for each in server.versions if each["pipeline_id"] == match[1]]
             # A page holds one, so that whoever lists has to turn the pages.
             start = int(query.get("page_token") or 0)
             assert query["sort_by"] == "created_at desc"
-            page: dict[str, Any] = {"pipeline_versions": server.versions[start : start + 1]}
-            if start + 1 < len(server.versions):
+            page: dict[str, Any] = {"pipeline_versions": of_it[start : start + 1]}
+            if start + 1 < len(of_it):
                 page["next_page_token"] = str(start + 1)
             return checked("V2beta1ListPipelineVersionsResponse", page)
         if path == "/experiments" and get:

@@ -4,7 +4,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from ..project.compiling import compile_pipeline
+from ..project.compiling import compile_pipelines
 from ..project.settings import load_settings
 from ..terminal import fail, message_of, say
 from .run import check_engine
@@ -36,7 +36,7 @@ def lint(c: Context) -> None:
 
     problems = lint_problems(say)
     try:
-        compile_pipeline(load_settings(c))
+        compile_pipelines(load_settings(c))
     except Exit as error:
         say(message_of(error))
         problems.append("the pipeline cannot be compiled, or a cluster would refuse it")

@@ -4,7 +4,8 @@ from invoke.context import Context
 from invoke.tasks import task
 
 from ..files import ROOT
-from ..project.compiling import compile_pipeline, write_compiled
+from ..project.compiling import compile_pipelines, write_compiled
+from ..project.pipelines import check_name
 from ..project.settings import load_settings
 from ..terminal import say
 
@@ -15,30 +16,45 @@ YES = "do not ask whether this project may write there"
 def compile(c: Context) -> None:
     """Write build/pipeline.yaml, and each component."""
     config = load_settings(c)
-    spec, platform = compile_pipeline(config)
-    for path in write_compiled(spec, platform, config):
+    for path in write_compiled(compile_pipelines(config), config):
         say(str(path.relative_to(ROOT)))
 
 
-@task(help={"yes": YES, "take-over": "the pipeline of this name is this project's, though it says otherwise"})
-def deploy(c: Context, yes: bool = False, take_over: bool = False) -> None:
+@task(
+    positional=["pipelines"],
+    iterable=["pipelines"],
+    help={
+        "pipelines": "only these; without, all of pipeline.py",
+        "yes": YES,
+        "take-over": "the pipelines of these names are this project's, though they say otherwise",
+    },
+)
+def deploy(c: Context, pipelines: list[str], yes: bool = False, take_over: bool = False) -> None:
     """Upload the pipeline as a new version, if it changed."""
     from ..kubeflow.connect import connect
     from ..kubeflow.permission import permit
     from ..kubeflow.versions import deploy
 
     config = load_settings(c)
-    spec, platform = compile_pipeline(config)
+    compiled = compile_pipelines(config, pipelines)
     api = connect(config, say)
     permit(config, yes)
-    deploy(api, spec, platform, config, say, yes, take_over)
+    deploy(api, compiled, config, say, yes, take_over)
 
 
-@task(help={"dry-run": "only show what would change", "yes": YES})
-def schedule(c: Context, dry_run: bool = False, yes: bool = False) -> None:
+@task(
+    positional=["pipelines"],
+    iterable=["pipelines"],
+    help={
+        "pipelines": "only the schedules of these; without, all",
+        "dry-run": "only show what would change",
+        "yes": YES,
+    },
+)
+def schedule(c: Context, pipelines: list[str], dry_run: bool = False, yes: bool = False) -> None:
     """Make the cluster's schedules those of invoke.yaml.
 
-    They run the newest version of the pipeline.
+    They run the newest version of their pipeline.
     """
     from ..kubeflow.connect import connect
     from ..kubeflow.permission import permit
@@ -46,9 +62,12 @@ def schedule(c: Context, dry_run: bool = False, yes: bool = False) -> None:
     from ..kubeflow.schedules import schedules
 
     config = load_settings(c)
-    spec, _ = compile_pipeline(config)
-    wanted = schedules(config, spec)
+    every = compile_pipelines(config)
+    for name in pipelines:
+        check_name(name, [each.name for each in every])
+    chosen = [each for each in every if not pipelines or each.name in pipelines]
+    wanted = [each for each in schedules(config, every) if not pipelines or each.pipeline in pipelines]
     api = connect(config, say)
     if not dry_run:
         permit(config, yes)
-    apply_schedules(api, wanted, config, say, dry_run, yes)
+    apply_schedules(api, wanted, chosen, config, say, dry_run, yes, every=not pipelines)

@@ -13,6 +13,7 @@ from ..files import ROOT
 from ..project.compiling import compile_pipeline, images_of
 from ..project.components import component_of
 from ..project.parameters import default_values, fingerprints, given_values, own_defaults, parameter_values
+from ..project.pipelines import Compiled
 from ..project.settings import Settings, load_settings
 from ..project.task_settings import secret_variables
 from ..runs.listing import starred
@@ -25,8 +26,10 @@ ENGINES = ("host", "docker", "cluster")
 
 
 @task(
-    iterable=["param"],
+    positional=["which"],
+    iterable=["which", "param"],
     help={
+        "which": "the pipeline: one of pipeline.py; without, the one that is called pipeline",
         "on": "where the steps run: host, docker (each in its image, built when missing) or cluster",
         "param": "a pipeline parameter, name=value; may be repeated",
         "cache": "whether steps whose inputs and code did not change are served from the cache",
@@ -39,6 +42,7 @@ ENGINES = ("host", "docker", "cluster")
 )
 def run(
     c: Context,
+    which: list[str],
     param: list[str],
     on: str = "host",
     cache: bool = True,
@@ -54,14 +58,16 @@ def run(
         raise fail(f"--jobs takes how many steps may run at a time, from 1 on, not '{jobs}'.")
     if on != "cluster" and (experiment or name or detach):
         raise fail("--experiment, --name and --detach are for runs on a cluster: inv run --on cluster")
+    if len(which) > 1:
+        raise fail(f"one pipeline at a time: inv run {which[0]}")
     config = load_settings(c)
-    spec, platform = compile_pipeline(config)
-    parameters = parameter_values(spec, param)
+    compiled = compile_pipeline(config, *which)
+    parameters = parameter_values(compiled.spec, param)
     if on == "cluster":
         _sources_anywhere(parameters)
     fingerprints(parameters, param)
     if on != "cluster":
-        local = _local_run(on, parameters, spec, platform, config, int(jobs or config.jobs))
+        local = _local_run(on, parameters, compiled, config, int(jobs or config.jobs))
         local.pipeline(cache)
         _report(local.run, config)
         return
@@ -73,9 +79,9 @@ def run(
 
     api = connect(config, say)
     permit(config, yes)
-    version = upload(api, spec, platform, config, say, yes)
+    version = upload(api, [compiled], config, say, yes)[0]
     started = start(
-        *(api, version, spec, platform, parameters, config, say),
+        *(api, version, compiled, parameters, config, say),
         command=_command_line(),
         experiment=experiment or config.experiment,
         name=name,
@@ -114,13 +120,13 @@ def step(c: Context, name: str, param: list[str], run: str = "", on: str = "") -
         check_engine(on, ("host", "docker"))
     config = load_settings(c)
     source, before = started_step(name, run)
-    spec, platform = compile_pipeline(config)
+    compiled = compile_pipeline(config, source.function)
     from ..engine.rerun import credentials_back, image_of, inputs_there
 
     inputs_there(before)
-    credentials_back(before, given_values(spec, param), default_values(spec))
-    own = component_of(image_of(spec, before.component)) or ""
-    local = _local_run(on or source.engine, source.parameters, spec, platform, config, only=own)
+    credentials_back(before, given_values(compiled.spec, param), default_values(compiled.spec))
+    own = component_of(image_of(compiled.spec, before.component)) or ""
+    local = _local_run(on or source.engine, source.parameters, compiled, config, only=own)
     local.step(before)
     _report(local.run, config)
 
@@ -131,15 +137,15 @@ def check_engine(engine: str, known: Sequence[str] = ENGINES) -> None:
 
 
 def _local_run(
-    engine: str, parameters: dict[str, Any], spec: Any, platform: Any, config: Settings, jobs: int = 0, only: str = ""
+    engine: str, parameters: dict[str, Any], compiled: Compiled, config: Settings, jobs: int = 0, only: str = ""
 ) -> Any:
     """A run on an engine that has all it needs: of the whole pipeline, or of the one component `only`."""
     from ..engine.run import LocalRun
     from ..engine.support import unsupported
 
-    if reasons := unsupported(spec, platform):
+    if reasons := unsupported(compiled.spec, compiled.platform):
         raise fail("this pipeline runs on a cluster alone: " + "; ".join(reasons))
-    images = [image for image in images_of(spec) if not only or component_of(image) == only]
+    images = [image for image in images_of(compiled.spec) if not only or component_of(image) == only]
     if engine == "docker":
         if sys.platform == "win32":
             raise fail("on Windows, the engine docker runs inside WSL 2: open the project there.")
@@ -147,16 +153,17 @@ def _local_run(
 
         ensure(images, config, say)
     run = create(
-        pipeline=config.project,
+        pipeline=compiled.title,
+        function=compiled.name,
         engine=engine,
         parameters=parameters,
         images={name: image for image in images if (name := component_of(image))},
         template_version=config.template_version,
         command=_command_line(),
-        defaults=own_defaults(spec),
+        defaults=own_defaults(compiled.spec),
     )
     say(f"run {run.id} on {engine}")
-    return LocalRun(run, spec, platform, secret_variables(config), jobs)
+    return LocalRun(run, compiled, secret_variables(config), jobs)
 
 
 def _command_line() -> str:

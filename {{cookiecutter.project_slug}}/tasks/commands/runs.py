@@ -15,7 +15,7 @@ from ..runs.record import Run, all_runs, find, newest_first, state, step_of, sum
 from ..terminal import fail, say
 from .run import check_engine, finish
 
-WHICH = "a run's id or the start of one; without, the latest"
+WHICH = "a run's id, the start of one, or a pipeline for its latest; without, the latest of all"
 
 
 @task(
@@ -82,13 +82,18 @@ def logs(c: Context, steps: list[str], id: str = "latest") -> None:
             say("no log: it did not run")
 
 
-@task(positional=["ids"], iterable=["ids"], help={"ids": "runs; one is held against the latest, none: the newest two"})
+@task(
+    positional=["ids"],
+    iterable=["ids"],
+    help={"ids": "runs; one is held against the latest of its pipeline, none: the newest two of one"},
+)
 def compare(c: Context, ids: list[str]) -> None:
     """Compare runs: what differs, and what came of it."""
-    if not ids:
-        ids = [run.id for run in newest_first()[:2]] or ["latest"]
-    wanted = ids if len(ids) > 1 else [*ids, "latest"]
-    compared = list({run.id: run for run in map(_run, wanted)}.values())
+    chosen = [_run(id) for id in ids or ["latest"]]
+    if len(chosen) < 2:
+        alike = [run for run in newest_first() if run.pipeline == chosen[0].pipeline]
+        chosen += alike[:1] if ids else alike[1:2]
+    compared = list({run.id: run for run in chosen}.values())
     if len(compared) < 2:
         raise fail(f"that is one run, {compared[0].id}: name another beside it; they are listed by: inv runs")
     from ..report.pages import write_comparison

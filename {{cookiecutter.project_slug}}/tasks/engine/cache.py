@@ -8,6 +8,7 @@ from typing import Any
 
 from ..files import write
 from ..masking import masked_values
+from ..project.pipelines import FIRST
 from ..runs.record import RUNS
 from .executions import Artifact, Artifacts, Spec
 from .inputs import Inputs
@@ -17,8 +18,10 @@ from .values import Value, json_text, value_of
 CACHE = RUNS / ".cache"
 
 
-def key_of(container: Spec, component: Spec, inputs: Inputs) -> str:
+def key_of(pipeline: str, container: Spec, component: Spec, inputs: Inputs) -> str:
     """A digest of all that decides what a step gives: image, command, environment, inputs, and what it declares.
+
+    As on a cluster, another pipeline is not served what one has made (driver/cache.go asks with the pipeline's name).
 
     An artifact counts by its place, since no run writes into another's; one that lies outside of them, by its size and
     time as well.
@@ -35,6 +38,7 @@ def key_of(container: Spec, component: Spec, inputs: Inputs) -> str:
         "artifacts": artifacts,
         "outputs": component.get("outputDefinitions", {}),
     }
+    decisive |= {"pipeline": pipeline} if pipeline != FIRST else {}
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 

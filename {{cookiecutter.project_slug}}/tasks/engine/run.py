@@ -9,8 +9,9 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..project.pipelines import Compiled
 from ..report.graph import groups_of, nodes_of, order
 from ..runs.listing import rows
 from ..runs.record import Run, Step, begin, elapsed, moment
@@ -26,9 +27,6 @@ from .steps import Steps, cores
 from .values import value_of
 from .walk import Walk
 
-if TYPE_CHECKING:
-    from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec, PlatformSpec
-
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 SILENCE = float(os.environ.get("KF_TEMPLATE_SILENCE_SECONDS", "300"))  # after which a step without output is spoken of
 
@@ -39,27 +37,20 @@ class LocalRun:
     Containers see the `variables` of this environment.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        spec: "PipelineSpec",
-        platform: "PlatformSpec",
-        variables: Collection[str] = (),
-        jobs: int = 0,
-    ) -> None:
+    def __init__(self, run: Run, compiled: Compiled, variables: Collection[str] = (), jobs: int = 0) -> None:
         from google.protobuf.json_format import MessageToDict
 
         self.run = run
         self._asked_to_stop = False
-        self._compiled = spec
-        self._spec: Spec = MessageToDict(spec)
+        self._compiled = compiled.spec
+        self._spec: Spec = MessageToDict(compiled.spec)
         docker = run.engine == "docker"
         self._keeper = Keeper(str(run.folder), f"{LABEL_OF_RUN}={run.folder}" if docker else "")
         self._launcher: Launcher = Containers(run, self._keeper, variables) if docker else Processes(self._keeper)
         created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         resource = f"{self._spec['pipelineInfo']['name']}-{run.id}"
         names = Names(f"{run.pipeline} {run.id}", resource, str(uuid.uuid4()), created, run.folder / "workspace")
-        self._steps = Steps(run, self._spec, MessageToDict(platform), self._launcher, names, jobs or cores())
+        self._steps = Steps(run, self._spec, MessageToDict(compiled.platform), self._launcher, names, jobs or cores())
 
     def pipeline(self, cache: bool) -> None:
         """Run the whole pipeline; how it went is in the record."""

@@ -81,7 +81,7 @@ class Steps:
             if "importer" in executor:
                 return self._attempts.of_importer(name, executor["importer"], component, inputs)
             cached = self.use_cache and task.get("cachingOptions", {}).get("enableCache")
-            key = cache.key_of(executor["container"], component, inputs) if cached else ""
+            key = cache.key_of(self._run.function, executor["container"], component, inputs) if cached else ""
             if key and (found := cache.kept(self._run.engine, key)):
                 return Execution(name, "cached", "", *found)
             execution = self._attempts.of_container(step, component, executor["container"], inputs, threads, told)

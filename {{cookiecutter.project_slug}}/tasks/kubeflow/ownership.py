@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 from ..clusters.kind import folder_label
 from ..images.origin import origin
-from ..project.settings import Settings
 from ..terminal import cut, fail, sure
 
 
@@ -19,7 +18,7 @@ def description() -> str:
     return f"{_repository(where['SOURCE'])} {where['REVISION']}".strip()
 
 
-def check_own(host: str, descriptions: Iterable[str], config: Settings, yes: bool, take_over: bool) -> bool:
+def check_own(host: str, title: str, descriptions: Iterable[str], yes: bool, take_over: bool) -> bool:
     """Whether the versions of a pipeline are this repository's. Raises `Exit` where they are not to be added to.
 
     Those that say nothing, as ones uploaded by hand or by an early template, are asked about once; then a version that
@@ -31,10 +30,10 @@ def check_own(host: str, descriptions: Iterable[str], config: Settings, yes: boo
         return bool(marks) and not take_over
     if marks:
         raise fail(
-            f"the pipeline {config.project} on {host} was made by {sorted(marks)[0]}, not by this repository: give "
+            f"the pipeline {title} on {host} was made by {sorted(marks)[0]}, not by this repository: give "
             "this project another name in invoke.yaml (project). Where it is this one, moved: inv deploy --take-over"
         )
-    sure(f"The pipeline {config.project} on {host} does not say which repository made it. Take it over?", yes)
+    sure(f"The pipeline {title} on {host} does not say which repository made it. Take it over?", yes)
     return False
 
 

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from ..project.pipelines import FIRST, Compiled
 from ..project.settings import Settings
 from ..terminal import fail
 from .answers import told
@@ -30,9 +31,19 @@ Say = Callable[[str], None]
 UNDER_WAY = ("PENDING", "RUNNING", "CANCELING", "PAUSED")
 
 
-def apply_schedules(api: Api, wanted: list[Schedule], config: Settings, say: Say, dry_run: bool, yes: bool) -> None:
-    """Make this project's recurring runs equal to `wanted`; those of others stay as they are.
+def apply_schedules(
+    api: Api,
+    wanted: list[Schedule],
+    pipelines: list[Compiled],
+    config: Settings,
+    say: Say,
+    dry_run: bool,
+    yes: bool,
+    every: bool,
+) -> None:
+    """Make the recurring runs of these pipelines equal to `wanted`; those of others stay as they are.
 
+    Where these are `every` pipeline of the project, what is there of another is of one that is no more, and goes.
     The API cannot change one, so it is replaced: the new one is made before the old one goes.
     """
     check_account(config)
@@ -40,12 +51,13 @@ def apply_schedules(api: Api, wanted: list[Schedule], config: Settings, say: Say
         shown = json.dumps(schedule.parameters, ensure_ascii=False)
         check_text(f"invoke.yaml: schedules: {schedule.name}: parameters", shown)
     with spoken(api.host, api.namespace):
-        pipeline_id = find_pipeline(api, config)
-        newest = versions(api, pipeline_id) if pipeline_id else []
-        if newest and not dry_run:
-            check_own(api.host, [each.description for each in newest], config, yes, take_over=False)
-        if wanted and not newest:
-            raise fail(f"{api.host} has no version of {config.project} yet: inv deploy")
+        titles = {each.name: each.title for each in pipelines}
+        ids = {name: found for name, title in titles.items() if (found := find_pipeline(api, title))}
+        known = {name: versions(api, pipeline_id) for name, pipeline_id in ids.items()}
+        for name in [name for name, found in known.items() if found and not dry_run]:
+            check_own(api.host, titles[name], [each.description for each in known[name]], yes, take_over=False)
+        if missing := [titles[each.pipeline] for each in wanted if not known.get(each.pipeline)]:
+            raise fail(f"{api.host} has no version of {missing[0]} yet: inv deploy")
         ask = api.client.recurring_runs.recurring_run_service_list_recurring_runs
         prefix = f"{config.project}--"
         listed = [told(each, "recurring_run_id") for each in pages(ask, "recurring_runs", namespace=api.namespace)]
@@ -53,14 +65,15 @@ def apply_schedules(api: Api, wanted: list[Schedule], config: Settings, say: Say
         changes = 0
         for schedule in wanted:
             old = [each for each in there if each.display_name == prefix + schedule.name]
-            changes += _apply(api, schedule, newest[0], old, config, say, dry_run)
+            changes += _apply(api, schedule, known[schedule.pipeline][0], old, config, say, dry_run)
         names = {prefix + schedule.name for schedule in wanted}
-        for gone in [each for each in there if each.display_name not in names]:
+        own = [each for each in there if every or _pipeline_id(each) in ids.values()]
+        for gone in [each for each in own if each.display_name not in names]:
             changes += 1
             say(f"  {gone.display_name.removeprefix(prefix):<16}  delete")
             if not dry_run:
                 _retire(api, [gone], config, say)
-    if pipeline_id and not dry_run:
+    for pipeline_id in ids.values() if not dry_run else ():
         changes += remove_orphans(api, pipeline_id, config, say)
     if not wanted and not changes:
         say("no schedules: invoke.yaml has none, and neither has the server")
@@ -77,7 +90,10 @@ def _apply(
     if same:
         say(f"  {schedule.name:<16}  up to date   {schedule.when()}")
     else:
-        what = f"{'replace' if old else 'create':<11}  {schedule.when()}, version {newest.name} or what is newer then"
+        of = "" if schedule.pipeline == FIRST else f"{schedule.pipeline}, "
+        what = (
+            f"{'replace' if old else 'create':<11}  {schedule.when()}, {of}version {newest.name} or what is newer then"
+        )
         say(f"  {schedule.name:<16}  {what}{'' if schedule.enabled else ', disabled'}")
         if not dry_run:
             _create(api, schedule, newest.pipeline_id, description, config, say)
@@ -87,6 +103,11 @@ def _apply(
     return int(not same)
 
 
+def _pipeline_id(recurring_run: Any) -> str | None:
+    reference = recurring_run.pipeline_version_reference
+    return reference.pipeline_id if reference else None
+
+
 def _enabled(recurring_run: Any) -> bool:
     return str(recurring_run.status or "ENABLED").upper() != "DISABLED"
 
@@ -94,6 +115,7 @@ def _enabled(recurring_run: Any) -> bool:
 def _description(schedule: Schedule, config: Settings) -> str:
     """What tells a later call whether a schedule has changed, in few letters: the server's column takes 255."""
     about = [schedule.when(), schedule.parameters, config.experiment, config.service_account, "newest version"]
+    about += [] if schedule.pipeline == FIRST else [schedule.pipeline]
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
     return f"made by inv schedule, {digest}"
 

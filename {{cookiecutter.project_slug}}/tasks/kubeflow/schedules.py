@@ -2,16 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..project.parameters import typed, with_credentials
+from ..project.pipelines import FIRST, Compiled, check_name
 from ..project.settings import NAME, Settings
 from ..project.task_settings import seconds
 from ..terminal import fail
 from .limits import TEXT, check_length
-
-if TYPE_CHECKING:
-    from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
 
 
 @dataclass(frozen=True)
@@ -23,22 +21,23 @@ class Schedule:
     every: int
     parameters: dict[str, Any]
     enabled: bool
+    pipeline: str = FIRST
 
     def when(self) -> str:
         return f"cron {self.cron}" if self.cron else f"every {self.every} s"
 
 
-def schedules(config: Settings, spec: "PipelineSpec") -> list[Schedule]:
+def schedules(config: Settings, pipelines: list[Compiled]) -> list[Schedule]:
     """The checked schedules of invoke.yaml. Raises `Exit` for a slip in one."""
-    known = {name: part.parameter_type for name, part in spec.root.input_definitions.parameters.items()}
-    hidden = with_credentials(spec)  # which the version on the server has not
+    types = {each.name: each.types for each in pipelines}
+    hidden = {each.name: with_credentials(each.spec) for each in pipelines}  # which the version on the server has not
     found = []
     for name, values in config.schedules.items():
         where = f"invoke.yaml: schedules: {name}"
         if not NAME.fullmatch(str(name)):
             raise fail(f"{where}: name it with lower-case letters, digits and dashes.")
-        if not isinstance(values, dict) or set(values) - {"cron", "every", "parameters", "enabled"}:
-            raise fail(f"{where} takes cron or every, and parameters and enabled.")
+        if not isinstance(values, dict) or set(values) - {"cron", "every", "parameters", "enabled", "pipeline"}:
+            raise fail(f"{where} takes cron or every, and parameters and enabled, and pipeline.")
         if ("cron" in values) == ("every" in values):
             raise fail(f"{where} takes either cron or every.")
         cron = " ".join(str(values.get("cron", "")).split())
@@ -54,10 +53,14 @@ def schedules(config: Settings, spec: "PipelineSpec") -> list[Schedule]:
             raise fail(f"{where}: parameters must be lines of 'name: value'.")
         if not isinstance(values.get("enabled", True), bool):
             raise fail(f"{where}: enabled takes true or false.")
+        pipeline = str(values.get("pipeline", FIRST))
+        check_name(pipeline, list(types), f"{where}: pipeline.py")
+        known = types[pipeline]
         parameters = {key: typed(key, value, known, where) for key, value in given.items()}
         # A schedule is there to see what is new: KFP puts the time here, so that no source is served from the cache.
         stamps = {key: "[[CurrentTime]]" for key in known if key.removesuffix("_fingerprint") in known.keys() - {key}}
         cron = f"0 {cron}" if fields == 5 else cron
         check_length(f"{where}: cron", cron, TEXT)
-        found.append(Schedule(name, cron, every, stamps | hidden | parameters, values.get("enabled", True)))
+        filled = stamps | hidden[pipeline] | parameters
+        found.append(Schedule(name, cron, every, filled, values.get("enabled", True), pipeline))
     return found

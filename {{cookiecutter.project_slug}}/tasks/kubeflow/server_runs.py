@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from ..project.parameters import own_defaults
+from ..project.pipelines import name_of
 from ..project.settings import Settings
 from ..report import graph
 from ..runs.record import RUNS, Run, newest_first
@@ -158,6 +159,8 @@ def _draw(run: Run, pipeline: str) -> None:
         spec = ParseDict(document.get("pipeline_spec", document), PipelineSpec(), ignore_unknown_fields=True)
     except (yaml.YAMLError, ParseError, AttributeError):
         return
+    if called := spec.pipeline_info.name:
+        run.pipeline, run.function = called, name_of(called, run.pipeline)
     run.graph, run.groups = graph.nodes_of(spec), graph.groups_of(spec)
     run.steps = expected(run.graph)
     run.defaults = own_defaults(spec)

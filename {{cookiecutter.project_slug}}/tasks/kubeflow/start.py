@@ -8,6 +8,7 @@ from invoke.exceptions import Exit
 from ..project.compiling import images_of, without_credentials
 from ..project.components import component_of
 from ..project.parameters import own_defaults
+from ..project.pipelines import Compiled
 from ..project.settings import Settings
 from ..report import graph
 from ..runs.record import Run, create
@@ -30,8 +31,7 @@ Say = Callable[[str], None]
 def start(
     api: Api,
     version: Version,
-    spec: "PipelineSpec",
-    platform: "PlatformSpec",
+    compiled: Compiled,
     parameters: dict[str, Any],
     config: Settings,
     say: Say,
@@ -46,16 +46,17 @@ def start(
 
     check_run(parameters, name)
     check_account(config)
+    spec, nodes = compiled.spec, graph.nodes_of(compiled.spec)
     if cache and (gone := lost(api)):
         raise fail(f"{said(gone)}.")
     if cache:
         reference = {"pipeline_id": version.pipeline_id, "pipeline_version_id": version.version_id}
         what = {"pipeline_version_reference": V2beta1PipelineVersionReference(**reference)}
     else:  # KFP takes the cache's switch from the pipeline alone, so the run brings its own
-        what = {"pipeline_spec": _without_cache(spec, platform)}
-    nodes = graph.nodes_of(spec)
+        what = {"pipeline_spec": _without_cache(spec, compiled.platform)}
     run = create(
-        pipeline=config.project,
+        pipeline=compiled.title,
+        function=compiled.name,
         engine="cluster",
         parameters=parameters,
         images={own: image for image in images_of(spec) if (own := component_of(image))},
@@ -70,7 +71,7 @@ def start(
         with spoken(api.host, api.namespace, "Whether it has started the run, says: inv runs --on cluster"):
             body = V2beta1Run(
                 experiment_id=experiment_id(api, experiment),
-                display_name=name or f"{config.project} {run.id}",
+                display_name=name or f"{compiled.title} {run.id}",
                 description=f"version {version.name}",
                 runtime_config=V2beta1RuntimeConfig(parameters=parameters),
                 service_account=config.service_account or None,

@@ -3,9 +3,9 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from invoke.exceptions import Exit
 
@@ -15,6 +15,7 @@ from ..images.origin import origin
 from ..images.registry import held
 from ..project.compiling import images_of, write_compiled
 from ..project.components import component_of
+from ..project.pipelines import Compiled
 from ..project.settings import Settings
 from ..terminal import fail
 from .answers import told
@@ -23,9 +24,6 @@ from .limits import VERSION, check_text
 from .listing import named, pages
 from .ownership import check_own, description
 from .refusals import spoken
-
-if TYPE_CHECKING:
-    from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec, PlatformSpec
 
 Say = Callable[[str], None]
 
@@ -42,10 +40,10 @@ class Version:
     description: str = ""
 
 
-def find_pipeline(api: Api, config: Settings) -> str | None:
-    """The id of this project's pipeline; None where it was never deployed."""
+def find_pipeline(api: Api, title: str) -> str | None:
+    """The id of the pipeline that is called so; None where it was never deployed."""
     listed = api.client.pipelines.pipeline_service_list_pipelines(
-        namespace=api.namespace, filter=named(config.project), page_size=100
+        namespace=api.namespace, filter=named(title), page_size=100
     )
     return next((told(each, "pipeline_id").pipeline_id for each in listed.pipelines or []), None)
 
@@ -59,52 +57,66 @@ def versions(api: Api, pipeline_id: str) -> list[Version]:
 
 
 def deploy(
-    api: Api,
-    spec: "PipelineSpec",
-    platform: "PlatformSpec",
-    config: Settings,
-    say: Say,
-    yes: bool = False,
-    take_over: bool = False,
-) -> Version:
-    """Upload the pipeline as a new version, unless the newest is the same; return the version that is the newest now.
+    api: Api, pipelines: Sequence[Compiled], config: Settings, say: Say, yes: bool = False, take_over: bool = False
+) -> list[Version]:
+    """Upload each pipeline as a new version, unless its newest is the same; return their newest versions.
 
-    A cluster on kind begins to pull its images. Raises `Exit` where an image of it is not in its registry, and where
-    the pipeline is another repository's.
+    A cluster on kind begins to pull their images. Raises `Exit` where an image of one is not in its registry, and where
+    one is another repository's, before any is uploaded.
     """
     from google.protobuf.json_format import MessageToDict
 
-    check_text("pipeline.py", json.dumps(MessageToDict(spec), ensure_ascii=False))
-    check_images(spec, say)
-    package = write_compiled(spec, platform, config)[0]
-    digest = hashlib.sha256(package.read_bytes()).hexdigest()[:8]
+    for each in pipelines:
+        check_text("pipeline.py", json.dumps(MessageToDict(each.spec), ensure_ascii=False))
+    check_images(pipelines, say)
+    packages = write_compiled(pipelines, config)
+    newest, changed = list[Version](), list[str]()
     with spoken(api.host, api.namespace):
-        pipeline_id = find_pipeline(api, config) or _create_pipeline(api, config)
-        known = versions(api, pipeline_id)
-        own = not known or check_own(api.host, [each.description for each in known], config, yes, take_over)
-        if own and known and (match := HASH.search(known[0].name)) and match[1] == digest:
-            say(f"unchanged: version {known[0].name}")
-            return known[0]
-        name = _version_name(digest, {version.name for version in known})
-        uploaded = api.client.pipeline_uploads.upload_pipeline_version(
-            str(package), name=name, pipelineid=pipeline_id, description=description()
-        )
-        version = Version(name, pipeline_id, told(uploaded, "pipeline_version_id").pipeline_version_id)
-    pull_ahead(config, [image for image in images_of(spec) if component_of(image)])
-    say(f"deployed version {name}")
-    say(f"  {api.host}/#/pipelines/details/{pipeline_id}/version/{version.version_id}")
-    return version
+        there = [_there(api, each.title, yes, take_over) for each in pipelines]
+        for each, package, (known, own) in zip(pipelines, packages, there, strict=False):  # components come after
+            of = f"{each.title}: " if len(pipelines) > 1 else ""
+            digest = hashlib.sha256(package.read_bytes()).hexdigest()[:8]
+            if own and (match := HASH.search(known[0].name)) and match[1] == digest:
+                newest.append(known[0])
+                say(f"{of}unchanged: version {known[0].name}")
+                continue
+            newest.append(_upload(api, each.title, package, _version_name(digest, {v.name for v in known})))
+            changed += [image for image in images_of(each.spec) if component_of(image)]
+            say(f"{of}deployed version {newest[-1].name}")
+            say(f"  {api.host}/#/pipelines/details/{newest[-1].pipeline_id}/version/{newest[-1].version_id}")
+    pull_ahead(config, dict.fromkeys(changed))
+    return newest
 
 
-def _create_pipeline(api: Api, config: Settings) -> str:
+def _there(api: Api, title: str, yes: bool, take_over: bool) -> tuple[list[Version], bool]:
+    """The versions of a pipeline, newest first, and whether they say that they are this repository's.
+
+    Raises `Exit` where they are another's.
+    """
+    pipeline_id = find_pipeline(api, title)
+    known = versions(api, pipeline_id) if pipeline_id else []
+    own = bool(known) and check_own(api.host, title, [each.description for each in known], yes, take_over)
+    return known, own
+
+
+def _upload(api: Api, title: str, package: Path, name: str) -> Version:
+    """Upload the file of a pipeline as a version of that name."""
+    pipeline_id = find_pipeline(api, title) or _create_pipeline(api, title)
+    uploaded = api.client.pipeline_uploads.upload_pipeline_version(
+        str(package), name=name, pipelineid=pipeline_id, description=description()
+    )
+    return Version(name, pipeline_id, told(uploaded, "pipeline_version_id").pipeline_version_id)
+
+
+def _create_pipeline(api: Api, title: str) -> str:
     """Make the pipeline without a version: an upload would name its first one like the pipeline."""
     from kfp_server_api import ApiException, V2beta1Pipeline
 
-    made = V2beta1Pipeline(display_name=config.project, name=config.project, namespace=api.namespace)
+    made = V2beta1Pipeline(display_name=title, name=title, namespace=api.namespace)
     try:
         return str(told(api.client.pipelines.pipeline_service_create_pipeline(made), "pipeline_id").pipeline_id)
     except ApiException as error:
-        if error.status == 409 and (found := find_pipeline(api, config)):  # somebody else has just made it
+        if error.status == 409 and (found := find_pipeline(api, title)):  # somebody else has just made it
             return found
         raise
 
@@ -120,12 +132,12 @@ def _version_name(digest: str, taken: set[str]) -> str:
     return numbered
 
 
-def check_images(spec: "PipelineSpec", say: Say) -> None:
+def check_images(pipelines: Sequence[Compiled], say: Say) -> None:
     """See to it that the registry has this project's images, since KFP waits for ever for one that is missing.
 
     Raises `Exit` with those that are missing. Where no Docker engine answers, nothing can be asked with its logins.
     """
-    own = [image for image in images_of(spec) if component_of(image)]
+    own = list(dict.fromkeys(i for each in pipelines for i in images_of(each.spec) if component_of(i)))
     try:
         client = engine.connect()
     except Exit:

@@ -1,4 +1,4 @@
-"""`pipeline.py`, compiled to KFP's intermediate representation, with every image resolved."""
+"""The pipelines of `pipeline.py`, compiled to KFP's intermediate representation, with every image resolved."""
 
 import contextlib
 import importlib
@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +21,28 @@ from .components import COMPONENTS, component_names, component_of, image_referen
 from .condition_texts import quoted
 from .loop_items import parts_in_groups, typed_items
 from .mending import mend
-from .parameters import typed, with_credentials
+from .nested_names import steady_names
+from .parameters import check_settings_names, settings_values, with_credentials
+from .pipelines import (
+    FIRST,
+    Broken,
+    Compiled,
+    check_name,
+    each_on_its_own,
+    parameters_of,
+    public_pipelines,
+    title,
+    types_of,
+)
 from .refusals import doubtful, refused
 from .settings import Settings
 from .task_settings import configuring
-from .tasks_made import heard_by, noting_lines
+from .tasks_made import Made, heard_by, noting_lines, of_function
 
 if TYPE_CHECKING:
-    from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec, PlatformSpec
+    from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
+
+PIPELINE_PY = ROOT / "pipeline.py"
 
 
 def import_kfp() -> None:
@@ -73,51 +87,69 @@ def _read_by_libyaml() -> Iterator[None]:
         vars(yaml).update(SafeLoader=kept)
 
 
-def compile_pipeline(config: Settings) -> tuple["PipelineSpec", "PlatformSpec"]:
-    """Compile `pipeline.py` with the parameters of `invoke.yaml` as its defaults and every image resolved.
+def compile_pipeline(config: Settings, name: str = FIRST) -> Compiled:
+    """Compile one pipeline of `pipeline.py`; see `compile_pipelines`."""
+    return compile_pipelines(config, [name])[0]
 
-    Raises `Exit` with the file and line where `pipeline.py` or a `component.yaml` is wrong.
+
+def compile_pipelines(config: Settings, names: Sequence[str] = ()) -> list[Compiled]:
+    """Compile these pipelines of `pipeline.py`, or all of them, `pipeline` first.
+
+    The parameters of `invoke.yaml` are their defaults, and every image is resolved. Raises `Exit` with the file and
+    line where `pipeline.py` or a `component.yaml` is wrong, and for a name that no pipeline has.
     """
     import_kfp()
-    from kfp.compiler import pipeline_spec_builder
-    from kfp.dsl.base_component import BaseComponent
+    lines: Made = {}
+    found = public_pipelines(_pipeline_py(config, lines))
+    for name in names:
+        check_name(name, list(found))
+    check_settings_names({each: parameters_of(function) for each, function in found.items()}, config)
+    return [_compiled(name, found[name], config, of_function(lines, name)) for name in names or found]
 
-    path = ROOT / "pipeline.py"
-    spec = importlib.util.spec_from_file_location("pipeline", path)
-    if spec is None or spec.loader is None or not path.is_file():
+
+def _pipeline_py(config: Settings, lines: Made) -> types.ModuleType:
+    """`pipeline.py` as a module; `lines` then says where its tasks are made."""
+    spec = importlib.util.spec_from_file_location("pipeline", PIPELINE_PY)
+    if spec is None or spec.loader is None or not PIPELINE_PY.is_file():
         raise fail(f"there is no pipeline.py in {ROOT}.")
     module = importlib.util.module_from_spec(spec)
-    lines: dict[str, int] = {}
     try:
         with (
-            heard_by(configuring(config), noting_lines(lines, str(path))),
+            heard_by(configuring(config), noting_lines(lines, str(PIPELINE_PY))),
             quoted(),
             typed_items(),
             parts_in_groups(),
+            steady_names(),
+            each_on_its_own(),
             _read_by_libyaml(),
         ):
             spec.loader.exec_module(module)
-    except Exit:
-        raise
     except Exception as error:
-        raise fail(f"pipeline.py cannot be compiled. {_where(error, path)}") from error
-    function = getattr(module, "pipeline", None)
-    if not isinstance(function, BaseComponent):
-        raise fail("pipeline.py defines no function `pipeline` with the @dsl.pipeline decorator.")
+        raise _uncompiled(error) from error
+    return module
+
+
+def _compiled(name: str, function: Any, config: Settings, lines: dict[str, int]) -> Compiled:
+    """One pipeline, mended, and refused where a cluster would refuse it."""
+    from kfp.compiler import pipeline_spec_builder
+
+    if isinstance(function, Broken):
+        raise _uncompiled(function.error) from function.error
+    called = title(name, config)
     try:
         compiled = pipeline_spec_builder.modify_pipeline_spec_with_override(
-            function.pipeline_spec, pipeline_name=config.project, pipeline_parameters={}
+            function.pipeline_spec, pipeline_name=called, pipeline_parameters={}
         )
         known = compiled.root.input_definitions.parameters
-        for name, value in config.parameters.items():
-            default = typed(name, value, {key: known[key].parameter_type for key in known}, "invoke.yaml")
-            known[name].default_value.CopyFrom(pipeline_spec_builder.to_protobuf_value(default))
-            known[name].is_optional = True
+        for key, default in settings_values(name, types_of(compiled), config).items():
+            known[key].default_value.CopyFrom(pipeline_spec_builder.to_protobuf_value(default))
+            known[key].is_optional = True
     except (ValueError, TypeError) as error:
         raise fail(f"pipeline.py cannot be compiled: {sentence(error)}") from error
     mend(compiled)
+    which = "this pipeline" if name == FIRST else f"the pipeline '{name}'"
     if reasons := refused(compiled, lines):
-        raise fail("a cluster would refuse this pipeline, so it runs nowhere. " + "\n".join(reasons))
+        raise fail(f"a cluster would refuse {which}, so it runs nowhere. " + "\n".join(reasons))
     for doubt in doubtful(compiled, lines):
         say(f"doubtful: {doubt}")
     executors = compiled.deployment_spec["executors"]
@@ -126,7 +158,7 @@ def compile_pipeline(config: Settings) -> tuple["PipelineSpec", "PlatformSpec"]:
             container = executors[label]["container"]
             if own := component_of(container["image"]):
                 container["image"] = image_reference(own, config)
-    return compiled, function.platform_spec
+    return Compiled(name, called, compiled, function.platform_spec)
 
 
 def images_of(spec: "PipelineSpec") -> list[str]:
@@ -137,8 +169,8 @@ def images_of(spec: "PipelineSpec") -> list[str]:
     )
 
 
-def write_compiled(spec: "PipelineSpec", platform: "PlatformSpec", config: Settings) -> list[Path]:
-    """Write `build/pipeline.yaml`, and beside it each component with its image resolved; return the paths.
+def write_compiled(pipelines: Sequence[Compiled], config: Settings) -> list[Path]:
+    """Write the compiled pipelines into `build/`, and each component with its image resolved; return the paths.
 
     A default that holds credentials is masked in it: whoever starts a run of it gives that parameter.
     """
@@ -146,10 +178,12 @@ def write_compiled(spec: "PipelineSpec", platform: "PlatformSpec", config: Setti
 
     build = ROOT / "build"
     build.mkdir(exist_ok=True)
-    written = [build / "pipeline.yaml"]
+    written = []
     partial = build / "partial.yaml"  # kfp looks at the ending
-    pipeline_spec_builder.write_pipeline_spec_to_file(without_credentials(spec), None, platform, str(partial))
-    partial.replace(written[0])
+    for each in pipelines:
+        hidden = without_credentials(each.spec)
+        pipeline_spec_builder.write_pipeline_spec_to_file(hidden, None, each.platform, str(partial))
+        written.append(partial.replace(each.path))
     for name in component_names():
         text = (COMPONENTS / name / "component.yaml").read_text(encoding="utf-8")
         resolved = re.sub(
@@ -178,12 +212,14 @@ def sentence(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def _where(error: BaseException, path: Path) -> str:
-    """`Line 12: TypeError: ...` for an error that happened while `path` was executed."""
+def _uncompiled(error: Exception) -> Exit:
+    """What to say of an error that came up in `pipeline.py`, with its line: `Line 12: TypeError: ...`"""
+    if isinstance(error, Exit):
+        return error
     line = error.lineno if isinstance(error, SyntaxError) else None
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
+        if trace.tb_frame.f_code.co_filename == str(PIPELINE_PY):
             line = trace.tb_lineno
         trace = trace.tb_next
-    return f"Line {line}: {sentence(error)}"
+    return fail(f"pipeline.py cannot be compiled. Line {line}: {sentence(error)}")

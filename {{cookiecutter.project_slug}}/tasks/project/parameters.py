@@ -3,12 +3,15 @@
 import contextlib
 import json
 import math
+from collections import ChainMap
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..masking import learn, masked_values
 from ..terminal import fail, near
 from .components import component_path
+from .pipelines import check_name
+from .settings import Settings
 
 if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
@@ -74,6 +77,29 @@ def typed(name: str, value: Any, known: dict[str, int], where: str = "-p") -> An
         if isinstance(value, str):
             return parse(value)
     raise fail(f"{where}: parameter '{name}' takes a value of type {kind}, not {value!r}. The parameters: {listing}.")
+
+
+def settings_values(pipeline: str, known: dict[str, int], config: Settings) -> dict[str, Any]:
+    """What `invoke.yaml` gives the parameters of a pipeline: those that all share, and above them its own.
+
+    `known` are the pipeline's parameters with their types. Raises `Exit` as `typed` does.
+    """
+    shared = {name: value for name, value in config.parameters.items() if name in known}
+    found = {name: typed(name, value, known, "invoke.yaml") for name, value in shared.items()}
+    own = (config.pipelines.get(pipeline) or {}).items()
+    return found | {name: typed(name, value, known, f"invoke.yaml: pipelines: {pipeline}") for name, value in own}
+
+
+def check_settings_names(types: dict[str, dict[str, int]], config: Settings) -> None:
+    """Raises `Exit` for a parameter or a pipeline in `invoke.yaml` that there is none of.
+
+    `types` are the parameters of each pipeline with their types.
+    """
+    for name in config.pipelines:
+        check_name(name, list(types), "invoke.yaml: pipelines: pipeline.py")
+    for name, value in config.parameters.items():
+        if not any(name in known for known in types.values()):
+            typed(name, value, dict(ChainMap(*types.values())), "invoke.yaml")
 
 
 def parameter_values(spec: "PipelineSpec", given: list[str]) -> dict[str, Any]:

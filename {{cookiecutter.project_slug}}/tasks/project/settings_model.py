@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from ..terminal import near
 
 INVOKES_OWN = tuple(Config.global_defaults())  # run, sudo, tasks and others, which a file may hold too
-SCHEDULE = "it takes cron or every, and parameters and enabled"
+SCHEDULE = "it takes cron or every, and parameters and enabled, and pipeline"
 LINES = "lines of 'name: value'"
 
 
@@ -54,6 +54,7 @@ class Schedule(Section):
     every: Annotated[Any, WithJsonSchema({"type": "string", "title": "a time, as in 90s, 30m, 6h or 1d"})] = ""
     parameters: Annotated[Any, WithJsonSchema({"type": "object", "title": LINES})] = {}
     enabled: Annotated[Any, WithJsonSchema({"type": "boolean"})] = True
+    pipeline: Annotated[str, Field(title="a pipeline's name in pipeline.py")] = "pipeline"
 
 
 class Aks(Section):
@@ -100,6 +101,7 @@ class SettingsFile(Section):
     schedules: Annotated[dict[str, Schedule] | None, Field(title=LINES)] = None
     steps: Annotated[dict[str, Step] | None, Field(title=LINES)] = None
     parameters: Annotated[dict[str, Any] | None, Field(title=LINES)] = None
+    pipelines: Annotated[dict[str, dict[str, Any]] | None, Field(title=LINES)] = None
 
 
 def slips(document: dict[str, Any]) -> list[str]:
@@ -123,7 +125,9 @@ def _sentence(error: ErrorDetails) -> str:
         case "steps", [owner]:
             return f"steps: '{owner}' takes lines of 'setting: value': {', '.join(Step.model_fields)}."
         case "schedules", [owner]:
-            return f"schedules: {owner} takes cron or every, and parameters and enabled."
+            return f"schedules: {owner} takes cron or every, and parameters and enabled, and pipeline."
+        case "pipelines", [owner]:
+            return f"pipelines: {owner} takes lines of 'parameter: value'."
     if error["type"] in ("dict_type", "model_type"):
         return f"{section} must be {LINES}."
     return _said(error, SettingsFile, section, "", section)

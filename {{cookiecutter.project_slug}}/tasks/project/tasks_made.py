@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+Made = dict[tuple[str, str], int]  # the lines in which tasks are made, by function and task
 Listener = Callable[[Any, Any], None]  # of a component and the task that was made of it
 
 
@@ -28,14 +29,22 @@ def heard_by(*listeners: Listener) -> Iterator[None]:
         BaseComponent.__call__ = make
 
 
-def noting_lines(lines: dict[str, int], path: str) -> Listener:
-    """A listener that keeps the line of the file `path` in which each task is made, by the task's name."""
+def noting_lines(made: Made, path: str) -> Listener:
+    """A listener that keeps the line of the file `path` in which each task is made, by the function it is made in and
+    the task's name."""
 
     def note(component: Any, task: Any) -> None:
         frame = sys._getframe()
         while frame.f_back is not None and frame.f_code.co_filename != path:
             frame = frame.f_back
         if frame.f_code.co_filename == path:
-            lines[task.name] = frame.f_lineno
+            made[frame.f_code.co_name, task.name] = frame.f_lineno
 
     return note
+
+
+def of_function(made: Made, name: str) -> dict[str, int]:
+    """The lines of tasks by their names, in the order in which they were made; where several functions have one of a
+    name, that of this function counts."""
+    own = {task for function, task in made if function == name}
+    return {task: line for (function, task), line in made.items() if function == name or task not in own}

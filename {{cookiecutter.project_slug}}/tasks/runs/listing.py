@@ -9,13 +9,19 @@ from .record import Run, elapsed, place, state
 
 
 def listing(runs: list[Run], first: str = "") -> str:
-    """The table of `inv runs`, with the metric `first` before those of the last step."""
+    """The table of `inv runs`, with the metric `first` before those of the last step.
+
+    Which pipeline ran is in it where it was not the same for all.
+    """
+    several = len({run.function for run in runs}) > 1
     rows = [["RUN", "ENGINE", "STATUS", "SECONDS", "CACHED", "METRICS"]]
+    rows[0][1:1] = ["PIPELINE"] if several else []
     for run in runs:
         cached = f"{sum(step.cached for step in run.steps)}/{len(run.steps)}"
         values = {name: run.metrics[name] for name in [first] if name in run.metrics} | headline(run)
         shown = run.reason or " ".join(f"{name}={number(value)}" for name, value in values.items())
-        rows.append([run.id, run.engine, run.status, f"{run.seconds:.1f}", cached, shown])
+        of = [run.function] if several else []
+        rows.append([run.id, *of, run.engine, run.status, f"{run.seconds:.1f}", cached, shown])
     return table(rows)
 
 

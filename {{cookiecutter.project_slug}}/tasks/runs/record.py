@@ -47,6 +47,7 @@ class Step:
 class Run:
     """A run's record. `status`: running, succeeded, failed or stopped; `started`: ISO 8601, UTC; `seconds`: in all.
 
+    `pipeline` is what it is called on servers, `function` its name in pipeline.py, which older records do not say.
     `order` is `started`, or later where the clock went back: by it runs are put in their order.
 
     `defaults` are the parameters of a run that is given none; `graph` has the pipeline's tasks: `name`, what it comes
@@ -74,6 +75,7 @@ class Run:
     defaults: dict[str, Any] = field(default_factory=dict)
     graph: list[dict[str, Any]] = field(default_factory=list)
     groups: dict[str, str] = field(default_factory=dict)
+    function: str = "pipeline"
 
     def __post_init__(self) -> None:
         self._saver = Saver(self._write)
@@ -241,7 +243,10 @@ def newest_first() -> list[Run]:
 
 
 def find(wanted: str | None) -> Run:
-    """The run with this id, or whose id starts like it; the newest for None. Raises `Exit` where there is none."""
+    """The run with this id, or whose id starts like it; the newest for None, and of a pipeline for its name.
+
+    Raises `Exit` where there is none.
+    """
     runs, unreadable = all_runs()
     if wanted in unreadable:
         raise fail(f"run {wanted} cannot be read: {unreadable[wanted]}.")
@@ -249,7 +254,8 @@ def find(wanted: str | None) -> Run:
         raise fail("there is no run yet; start one with: inv run")
     if wanted is None:
         return runs[0]
-    matches = [run for run in runs if run.id == wanted] or [run for run in runs if run.id.startswith(wanted)]
+    exactly = [run for run in runs if run.id == wanted] or [run for run in runs if run.function == wanted][:1]
+    matches = exactly or [run for run in runs if run.id.startswith(wanted)]
     if len(matches) != 1:
         known = ", ".join(run.id for run in (matches or runs)[:5])
         raise fail(f"{'several runs start' if matches else 'no run has an id that starts'} with '{wanted}': {known}.")
