@@ -5,7 +5,7 @@ PROJECT = {{cookiecutter.project_slug}}
 VENV = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock picture schema clean
+.PHONY: help demo test lint bench lock picture docs pictures schema clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,13 @@ lock: .venv/ready ## renew requirements.txt, with the project's own versions whe
 
 picture: .venv/ready ## draw who imports whom in tasks/ into CONTRIBUTING.md
 	$(VENV)/python tests/helpers/house.py
+
+docs: .venv/ready ## build the docs as a site into build/docs, strictly
+	$(VENV)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "the site, from here: build/docs/index.html"
+
+pictures: .venv/ready ## make the docs' pictures of a page and of the terminal anew; wants chromium
+	$(VENV)/python docs/pictures.py
 
 schema: .venv/ready ## make the project's invoke.schema.json from its checks of invoke.yaml
 	@rm -rf build/schema && $(VENV)/python -m cookiecutter . --no-input --default-config --output-dir build/schema >/dev/null

@@ -55,7 +55,7 @@ def test_every_command_of_a_page_can_be_typed(page: Path, bake: Bake) -> None:
     project = bake(cloud="azure")  # which has all the commands
     found = [arguments(command) for command in commands(page)]
     found = [parts for parts in found if parts and not parts[0].startswith(("-", "*")) and "*" not in parts[0]]
-    assert found or page.name == "comparison.md"
+    assert found or page.name in ("comparison.md", "index.md")
     result = subprocess.run(
         [sys.executable, "-c", PARSE], cwd=project, input=json.dumps(found), capture_output=True, text=True
     )
