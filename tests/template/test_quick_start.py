@@ -36,7 +36,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "kf-template"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quick-start.md", "docs/fr/demarrage.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/quick-start.md", "docs/fr/quick-start.md"])
 @pytest.mark.parametrize("of", ["address", "clone"])
 def test_the_quick_start_of_a_page_can_be_pasted(
     page: str, of: str, clone: Path, cookiecutter_config: Path, tmp_path: Path
