@@ -58,8 +58,8 @@ def test_reports_of_steps_are_shown_whole_and_in_the_page(visit: Visit, penguins
     frames = page.frames[1:]
     assert [frame.locator("h1").inner_text() for frame in frames] == [
         "Validation: the table holds",
-        "Model card: species",
-        "Prediction of species",
+        "Model card: sex",
+        "Prediction of sex",
     ]
     for frame in frames:
         assert frame.evaluate("document.documentElement.scrollHeight <= innerHeight"), "no scroll bar of its own"
@@ -134,5 +134,5 @@ def test_the_page_of_all_runs_sorts_filters_and_compares(visit: Visit, penguins:
     for run in ids[:2]:
         page.get_by_label(f"Compare {run}").check()
     compared = page.locator("#compared").inner_text()
-    assert "species" in compared and "body_mass_g" in compared and "seed" not in compared, "what differs, and no more"
+    assert "sex" in compared and "body_mass_g" in compared and "seed" not in compared, "what differs, and no more"
     assert rows.count() == 3 and said == []

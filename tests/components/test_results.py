@@ -36,8 +36,8 @@ def test_the_run_is_recorded(project: Path) -> None:
     assert all(step["seconds"] > 0 and not step["cached"] for step in run["steps"])
     assert 0 < sum(step["seconds"] for step in run["steps"]) <= run["seconds"]
     if kind(project) == "classification":
-        assert run["metrics"]["accuracy"] > 0.9
-        assert run["metrics"]["cv_accuracy"] > 0.9
+        assert run["metrics"]["accuracy"] > 0.8
+        assert run["metrics"]["cv_accuracy_guess"] + 0.3 < run["metrics"]["cv_accuracy"] < 1
     else:
         assert run["metrics"]["r2"] > 0.7
         assert run["metrics"]["rmse"] < 500
@@ -56,7 +56,7 @@ def test_every_artifact_is_what_it_says(project: Path) -> None:
     assert table.notna().sum()["sex"] == 333, "eleven penguins have no sex"
     assert table.notna().sum()["body_mass_g"] == 342, "two were not measured"
     train, test = (pd.read_parquet(run / "preprocessing" / name) for name in ("train", "test"))
-    rows = 344 if kind(project) == "classification" else 342
+    rows = 333 if kind(project) == "classification" else 342
     assert len(train) + len(test) == rows, "a row without a target cannot be learnt from"
     assert len(test) / rows == pytest.approx(0.2, abs=0.01)
     predictions = pd.read_parquet(run / "prediction" / "predictions")
@@ -82,8 +82,8 @@ def test_the_prediction_report_shows_how_right_it_is_without_script_or_font_from
             "Precision and recall: precision by recall",
         ]
         rows = re.findall(r'<tr><th scope="row">(\w+)</th>(.*?)</tr>', page)
-        assert [name for name, _ in rows] == ["Adelie", "Chinstrap", "Gentoo"]
-        assert sum(int(count) for _, cells in rows for count in re.findall(r">(\d+)</td>", cells)) == 69
+        assert [name for name, _ in rows] == ["female", "male"]
+        assert sum(int(count) for _, cells in rows for count in re.findall(r">(\d+)</td>", cells)) == 67
 
 
 def test_the_report_says_which_features_the_model_needs(project: Path) -> None:
@@ -93,7 +93,7 @@ def test_the_report_says_which_features_the_model_needs(project: Path) -> None:
     assert len(lost) == 7, "every feature has its row"
     values = [float(value) for _, value in lost]
     assert values == sorted(values, reverse=True) and values[0] > 0
-    assert lost[0][0] == ("species" if kind(project) == "regression" else "bill_length_mm")
+    assert lost[0][0] == ("species" if kind(project) == "regression" else "body_mass_g")
 
 
 def test_the_validation_report_describes_every_column(project: Path) -> None:
@@ -134,7 +134,8 @@ def test_a_model_has_a_card(project: Path) -> None:
     assert card == (run / "steps/training/model_card").read_text(encoding="utf-8")
     sections = re.findall(r"^## (.*)$", card, re.MULTILINE)
     assert sections == ["Use and limits", "Data", "Metrics", "Parameters", "Features", "Versions"]
-    assert "To be filled in by a person" in card and re.search("27[35] train rows", card) and "scikit-learn 1." in card
+    assert "To be filled in by a person" in card and "scikit-learn 1." in card
+    assert f"{266 if kind(project) == 'classification' else 273} train rows" in card
     assert re.search(r"^Trained on 20\d\d-\d\d-\d\d\.$", card, re.MULTILINE)
     assert "| bill_depth_mm | number | " in card and "| max_iter | 100 |" in card
     metrics = newest(project)["metrics"]
@@ -159,8 +160,8 @@ def test_metrics_reach_the_kfp_ui_as_metadata(project: Path) -> None:
         assert metadata == {}
         return
     matrix = metadata["confusionMatrix"]
-    assert [spec["displayName"] for spec in matrix["annotationSpecs"]] == ["Adelie", "Chinstrap", "Gentoo"]
-    assert sum(sum(row["row"]) for row in matrix["rows"]) == 69
+    assert [spec["displayName"] for spec in matrix["annotationSpecs"]] == ["female", "male"]
+    assert sum(sum(row["row"]) for row in matrix["rows"]) == 67
     points = metadata["confidenceMetrics"]
     assert {"confidenceThreshold", "falsePositiveRate", "recall"} == points[0].keys()
     assert points[0]["recall"] <= points[-1]["recall"] == 1

@@ -27,13 +27,13 @@ BAD_TABLES: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame | bytes],
     "unknown class": ("validation", lambda p: p.replace({"species": {"Gentoo": "Dodo"}}), "Dodo", "schema.yaml"),
     "one class": (
         "preprocessing",
-        lambda p: p[p.species == "Gentoo"],
-        "the one value 'Gentoo'",
+        lambda p: p[p.sex == "female"],
+        "the one value 'female'",
         "Choose another target",
     ),
     "5 rows": (
         "preprocessing",
-        lambda p: p.groupby("species").head(2).head(5),
+        lambda p: p.groupby("sex").head(3).head(5),
         "5 rows have a target",
         "Give more data",
     ),
@@ -58,7 +58,7 @@ def test_a_bad_table_is_refused_by_the_step_that_sees_it(penguins: Path, what: s
         ("gathering", "source=nosuch://table.csv", "cannot read source"),
         ("preprocessing", "target=specie", "species"),
         ("preprocessing", "test_size=2", "between 0 and 1"),
-        ("preprocessing", "problem_type=regression", "species"),
+        ("preprocessing", "problem_type=regression", "sex"),
         ("training", "max_iter=0", "max"),
     ],
 )
@@ -83,7 +83,7 @@ ODD_TABLES: dict[str, Callable[[pd.DataFrame], pd.DataFrame | bytes]] = {
     "latin-1": lambda p: p.replace({"island": {"Dream": "Rêve"}}).to_csv(index=False).encode("latin-1"),
     "semicolons": lambda p: p.to_csv(index=False, sep=";").encode(),
     "constant column": lambda p: p.assign(year=2007),
-    "all missing": lambda p: p.assign(sex=None),
+    "all missing": lambda p: p.assign(flipper_length_mm=None),
     "an extra column <script>": lambda p: p.assign(**{"<script>alert(1)</script>": 1}),
 }
 
@@ -99,7 +99,7 @@ def test_an_odd_table_is_handled(penguins: Path, what: str) -> None:
     finally:
         schema.write_text(kept, encoding="utf-8")
     run = newest(penguins)
-    assert run["status"] == "succeeded" and run["metrics"]["accuracy"] > 0.9
+    assert run["status"] == "succeeded" and run["metrics"]["accuracy"] > 0.75
     for step in ("validation", "prediction"):
         page = (penguins / outputs(penguins, step)["report"]["uri"]).read_text(encoding="utf-8")
         assert "<script>alert" not in page

@@ -122,7 +122,7 @@ def test_the_steps_run_as_any_user_on_a_read_only_root_without_rights(built: Pat
         )
 
     at = {name: f"{tmp_path}/{name}" for name in ("table", "valid", "train", "test", "model", "said")}
-    target = ("--target", "species", "--problem-type", "classification")
+    target = ("--target", "sex", "--problem-type", "classification")
     step("gathering", "gather", "--source", "sample://penguins", "--table", at["table"])
     step("validation", "validate", "--table", at["table"], "--validated", at["valid"], "--report", f"{tmp_path}/r.html")
     step("preprocessing", "preprocess", "--table", at["valid"], *target, "--train", at["train"], "--test", at["test"])
