@@ -13,6 +13,7 @@ from helpers.engine import needs_engine
 from helpers.flow import Project
 from helpers.inv import inv
 from helpers.penguins import newest
+from helpers.template import Bake
 
 SECRET = "hunter" + "2-4711"
 TOKEN = "sesame" + "-0815"
@@ -137,3 +138,15 @@ def test_gathering_reads_a_signed_link_and_tells_nobody_of_its_signature(penguin
     assert "sig=***" in said
     assert TOKEN not in said
     assert holders(penguins, TOKEN) == []
+
+
+def test_a_signed_link_is_adopted_without_its_signature(bake: Bake, table: str) -> None:
+    project = bake()
+    said: str = inv(project, "data.adopt", f"{table}{TOKEN}", "--target", "species")
+    assert f"its credentials are in neither, where {table}*** stands" in said
+    assert f"source: {table}***" in (project / "invoke.yaml").read_text(encoding="utf-8")
+    refused = inv(project, "run", code=1)
+    assert f"the parameter 'source' has *** where its credentials were, '{table}***': give it whole" in refused
+    said += inv(project, "run", code=1, INVOKE_PARAMETERS_SOURCE=f"{table}wrong-{TOKEN}-signature")
+    assert f"gathering: cannot read source '{table}***'" in said, "it was taken from there"
+    assert TOKEN not in said and holders(project, TOKEN) == []

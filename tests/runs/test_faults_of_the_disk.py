@@ -3,17 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from helpers.flow import Project
-
-needs_mount = pytest.mark.skipif(
-    sys.platform != "linux" or os.geteuid() != 0, reason="only root may mount a small file system"
-)
+from helpers.mounting import mounted, needs_mount
 
 
 @pytest.fixture
@@ -21,10 +17,8 @@ def small(flow: Project) -> Iterator[Path]:
     """The project's `runs/`, on a file system of 2 MB."""
     runs = flow.root / "runs"
     runs.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(runs)], capture_output=True).returncode:
-        pytest.skip("nothing can be mounted here")
-    yield runs
-    subprocess.run(["umount", "--lazy", str(runs)], check=True)
+    with mounted(runs, "2m"):
+        yield runs
 
 
 def fill(folder: Path) -> Path:

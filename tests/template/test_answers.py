@@ -13,6 +13,7 @@ import pytest
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.generate import generate_files
 
+from helpers.mounting import mounted, needs_mount
 from helpers.questions import ODD, QUESTIONS
 from helpers.template import TEMPLATE, Bake
 
@@ -48,6 +49,14 @@ from helpers.template import TEMPLATE, Bake
         ("registry=local host:5001", "spaces"),
         ("registry=team", "such as localhost:5001, ghcr.io/team or docker.io/team"),
         ("registry=", "host[:port][/path]"),
+        ("engine=docker", "There is no question 'engine'; there are: project_name, project_slug,"),
+        ("problemtype=regression", "Did you mean problem_type?"),
+        ("_template_version=9", "There is no question '_template_version'"),
+        ("author={{ us", "taken for Jinja, and one is none that works: unexpected end of template"),
+        ("author={{ 1/0 }}", "none that works: division by zero. To have its braces as they are"),
+        ("description={{ cookiecutter.nope }}", "has no attribute 'nope'"),
+        ("project_slug={{ us.too }}", "'us' is undefined"),
+        ("registry={% if %}", "none that works: Expected an expression"),
     ],
 )
 def test_a_bad_answer_stops_generation_before_anything_is_written(
@@ -59,9 +68,19 @@ def test_a_bad_answer_stops_generation_before_anything_is_written(
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
     assert done.stdout == "Nothing was generated.\n"
-    assert len(sentences) >= 1 and allowed in sentences[0] and sentences[0].endswith(".")
-    assert all(sentence.split()[0] in QUESTIONS for sentence in sentences)
+    assert len(sentences) >= 1 and allowed in sentences[0] and sentences[0].endswith((".", "?"))
+    assert all(sentence.split()[0] in {*QUESTIONS, "There", "An"} for sentence in sentences)
     assert list(tmp_path.iterdir()) == []
+
+
+@needs_mount
+def test_a_full_disk_stops_generation_before_anything_is_written(cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with mounted(tmp_path / "out", "2m"):
+        done = cli()
+        assert done.returncode == 1 and "Traceback" not in done.stdout + done.stderr
+        assert "There is no room for a project in" in done.stderr and "it takes 8." in done.stderr
+        assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_each_bad_answer_has_one_sentence(cli: Any) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..files import ROOT, write
+from ..masking import masked
 from ..project.components import COMPONENTS, component_path
 from ..terminal import fail
 from .gathering import Choices, gathered, placed
@@ -51,10 +52,14 @@ def adopt_table(source: str, target: str, choices: Choices, dry_run: bool, say: 
     if dry_run:
         say("nothing was written (--dry-run)")
         return table
-    kept = _write_schema(table.columns, table.place)
-    parameters = {"source": table.place, "target": target, "problem_type": table.problem_type}
+    place = masked(table.place) if "://" in table.place else table.place
+    kept = _write_schema(table.columns, place)
+    parameters = {"source": place, "target": target, "problem_type": table.problem_type}
     _set_parameters(parameters | {"reading": json.loads(str(table.found.reading))})
     say(f"wrote components/validation/schema.yaml (before: {kept.relative_to(ROOT)}) and parameters in invoke.yaml")
+    if place != table.place:
+        say(f"its credentials are in neither, where {place} stands; give the whole address to each run, in the")
+        say("variable INVOKE_PARAMETERS_SOURCE, or with -p source=...")
     say("read schema.yaml, then: inv run")
     return table
 

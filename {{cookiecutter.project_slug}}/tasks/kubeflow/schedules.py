@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..project.parameters import typed, with_credentials
+from ..project.parameters import check_whole, default_values, typed, with_credentials
 from ..project.pipelines import FIRST, Compiled, check_name
 from ..project.settings import NAME, Settings
 from ..project.task_settings import seconds
@@ -31,6 +31,7 @@ def schedules(config: Settings, pipelines: list[Compiled]) -> list[Schedule]:
     """The checked schedules of invoke.yaml. Raises `Exit` for a slip in one."""
     types = {each.name: each.types for each in pipelines}
     hidden = {each.name: with_credentials(each.spec) for each in pipelines}  # which the version on the server has not
+    defaults = {each.name: default_values(each.spec) for each in pipelines}
     found = []
     for name, values in config.schedules.items():
         where = f"invoke.yaml: schedules: {name}"
@@ -59,6 +60,7 @@ def schedules(config: Settings, pipelines: list[Compiled]) -> list[Schedule]:
         parameters = {key: typed(key, value, known, where) for key, value in given.items()}
         # A schedule is there to see what is new: KFP puts the time here, so that no source is served from the cache.
         stamps = {key: "[[CurrentTime]]" for key in known if key.removesuffix("_fingerprint") in known.keys() - {key}}
+        check_whole(defaults[pipeline] | parameters)
         cron = f"0 {cron}" if fields == 5 else cron
         check_length(f"{where}: cron", cron, TEXT)
         filled = stamps | hidden[pipeline] | parameters

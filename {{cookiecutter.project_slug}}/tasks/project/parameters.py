@@ -3,11 +3,12 @@
 import contextlib
 import json
 import math
+import re
 from collections import ChainMap
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..masking import learn, masked_values
+from ..masking import MASK, learn, masked_values
 from ..terminal import fail, near
 from .components import component_path
 from .pipelines import check_name
@@ -116,7 +117,18 @@ def parameter_values(spec: "PipelineSpec", given: list[str]) -> dict[str, Any]:
         if name not in compiled:
             raise fail(f"the parameter '{name}' has no value; give one with -p {name}=... or in invoke.yaml.")
         values[name] = compiled[name]
+    check_whole(values)
     return values
+
+
+def check_whole(values: dict[str, Any]) -> None:
+    """Raises `Exit` for a value that has a mask where its credentials were, as `inv data.adopt` leaves it."""
+    for name, value in values.items():
+        if isinstance(value, str) and re.search(rf"(?:://|=|%3D){re.escape(MASK)}", value):
+            raise fail(
+                f"the parameter '{name}' has {MASK} where its credentials were, {value!r}: give it whole, "
+                f"in the variable INVOKE_PARAMETERS_{name.upper()}, or with -p {name}=..."
+            )
 
 
 def given_values(spec: "PipelineSpec", given: list[str]) -> dict[str, Any]:
