@@ -38,6 +38,7 @@ ENGINES = ("host", "docker", "cluster")
         "detach": "on a cluster: do not wait for the end",
         "yes": "on a cluster: do not ask whether this project may write there",
         "jobs": "on host and docker: how many steps run at a time; without, what invoke.yaml says",
+        "cold": "on host: start each step as a process of its own, without what others have imported",
     },
 )
 def run(
@@ -51,6 +52,7 @@ def run(
     detach: bool = False,
     jobs: str = "",
     yes: bool = False,
+    cold: bool = False,
 ) -> None:
     """Run the pipeline."""
     check_engine(on)
@@ -61,13 +63,14 @@ def run(
     if len(which) > 1:
         raise fail(f"one pipeline at a time: inv run {which[0]}")
     config = load_settings(c)
+    warm = None if cold or on != "host" else _warm(param if cache else ["all"])
     compiled = compile_pipeline(config, *which)
     parameters = parameter_values(compiled.spec, param)
     if on == "cluster":
         _sources_anywhere(parameters)
     fingerprints(parameters, param)
     if on != "cluster":
-        local = _local_run(on, parameters, compiled, config, int(jobs or config.jobs))
+        local = _local_run(on, parameters, compiled, config, int(jobs or config.jobs), warm=warm)
         local.pipeline(cache)
         _report(local.run, config)
         return
@@ -112,21 +115,25 @@ def _sources_anywhere(parameters: dict[str, Any]) -> None:
         "param": "a parameter whose credentials the run's record masks, name=value; may be repeated",
         "run": "the run whose inputs it gets; without, the newest in which the step started",
         "on": "where it runs: host or docker; without, where that run did",
+        "cold": "on host: start it as a process of its own, without what others have imported",
     },
 )
-def step(c: Context, name: str, param: list[str], run: str = "", on: str = "") -> None:
+def step(c: Context, name: str, param: list[str], run: str = "", on: str = "", cold: bool = False) -> None:
     """Run one step again, with the inputs it had."""
     if on:
         check_engine(on, ("host", "docker"))
     config = load_settings(c)
     source, before = started_step(name, run)
+    on = on or source.engine
+    component = before.component.removeprefix("comp-")
+    warm = None if cold or on != "host" else _warm([], [component])
     compiled = compile_pipeline(config, source.function)
     from ..engine.rerun import credentials_back, image_of, inputs_there
 
     inputs_there(before)
     credentials_back(before, given_values(compiled.spec, param), default_values(compiled.spec))
     own = component_of(image_of(compiled.spec, before.component)) or ""
-    local = _local_run(on or source.engine, source.parameters, compiled, config, only=own)
+    local = _local_run(on, source.parameters, compiled, config, only=own, warm=warm)
     local.step(before)
     _report(local.run, config)
 
@@ -136,8 +143,26 @@ def check_engine(engine: str, known: Sequence[str] = ENGINES) -> None:
         raise fail(f"'{engine}' cannot be meant here; there are: {', '.join(known)}.")
 
 
+def _warm(parameters: Sequence[str], components: Sequence[str] = ()) -> Any:
+    """What steps are forked from, started at once where some are certain to run; None on other systems."""
+    from ..engine.warm import POSSIBLE, Warm, certain
+
+    if not POSSIBLE:
+        return None
+    warm = Warm()
+    if names := components or certain(parameters):
+        warm.start(names)
+    return warm
+
+
 def _local_run(
-    engine: str, parameters: dict[str, Any], compiled: Compiled, config: Settings, jobs: int = 0, only: str = ""
+    engine: str,
+    parameters: dict[str, Any],
+    compiled: Compiled,
+    config: Settings,
+    jobs: int = 0,
+    only: str = "",
+    warm: Any = None,
 ) -> Any:
     """A run on an engine that has all it needs: of the whole pipeline, or of the one component `only`."""
     from ..engine.run import LocalRun
@@ -163,7 +188,7 @@ def _local_run(
         defaults=own_defaults(compiled.spec),
     )
     say(f"run {run.id} on {engine}")
-    return LocalRun(run, compiled, secret_variables(config), jobs)
+    return LocalRun(run, compiled, secret_variables(config), jobs, warm)
 
 
 def _command_line() -> str:

@@ -17,15 +17,19 @@ from ..terminal import last_line, printable
 from .executor_io import StepFailed
 from .jobs import Job, Stopped, too_late
 from .keeper import COOKIE, Keeper, kill_all
+from .warm import Forked, Warm
+
+Process = subprocess.Popen[bytes] | Forked
 
 
 class Processes:
-    """The processes of a run, so that none outlives it."""
+    """The processes of a run, so that none outlives it. What can is forked from `warm`, where there is one."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: Keeper, warm: Warm | None = None) -> None:
         self.stopping = False
         self._keeper = keeper
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._warm = warm
+        self._running: set[Process] = set()
         self._lock = threading.RLock()
 
     def run(self, job: Job) -> None:
@@ -55,26 +59,30 @@ class Processes:
             elif source.exists():
                 shutil.copyfile(source, target)
 
-    def _started(
-        self, job: Job, command: list[str], environment: dict[str, str], log: Any
-    ) -> "subprocess.Popen[bytes]":
+    def _started(self, job: Job, command: list[str], environment: dict[str, str], log: Any) -> Process:
         group: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        self._keeper.watch()
+        forked = self._warm.fork(job, command, environment, log) if self._warm else None
         with self._lock:
             if self.stopping:
+                if forked:
+                    _kill(forked)
+                    forked.wait()
                 raise Stopped
             try:
-                self._keeper.watch()
-                process = subprocess.Popen(
+                process: Process = forked or subprocess.Popen(
                     command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **group
                 )
             except OSError as error:
                 raise StepFailed(_not_started(error, command)) from None
             self._running.add(process)
+        if self.stopping:  # since it was asked: what stops did not find the process yet
+            _kill(process)
         return process
 
-    def _end(self, process: "subprocess.Popen[bytes]") -> None:
+    def _end(self, process: Process) -> None:
         """End a process, where it still runs, and what it started and left behind in its group."""
         with self._lock:
             self._running.discard(process)
@@ -86,19 +94,24 @@ class Processes:
         self.stopping = True
         for process in list(self._running):
             _kill(process)
+        if self._warm:
+            self._warm.stop()
 
     def close(self) -> None:
         """End what left its group, as a daemon does: whatever has the cookie of this run."""
+        if self._warm:
+            self._warm.close()
         if self._keeper.watches:
             kill_all(self._keeper.cookie)
 
 
-def _kill(process: "subprocess.Popen[bytes]") -> None:
+def _kill(process: Process) -> None:
     """Kill a process and its group; on Windows, which has no groups, its children."""
     if sys.platform != "win32":
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         return
+    assert isinstance(process, subprocess.Popen)
     import psutil
 
     with contextlib.suppress(psutil.NoSuchProcess):

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from .executor_io import StepFailed
 
+RETRY = "KFP_RETRY_INDEX"  # of a step that may be tried again: the number of this try, from 0 (argocompiler/common.go)
+
 
 class Stopped(BaseException):
     """The run was asked to stop: Ctrl-C, or a signal that says the same."""

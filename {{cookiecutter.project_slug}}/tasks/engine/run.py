@@ -26,6 +26,7 @@ from .recording import inputs_of
 from .steps import Steps, cores
 from .values import value_of
 from .walk import Walk
+from .warm import Warm
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 SILENCE = float(os.environ.get("KF_TEMPLATE_SILENCE_SECONDS", "300"))  # after which a step without output is spoken of
@@ -34,10 +35,17 @@ SILENCE = float(os.environ.get("KF_TEMPLATE_SILENCE_SECONDS", "300"))  # after w
 class LocalRun:
     """One run on this machine. `jobs` is how many steps run at a time; 0 stands for as many as there are cores.
 
-    Containers see the `variables` of this environment.
+    Containers see the `variables` of this environment; processes are forked from `warm`, where there is one.
     """
 
-    def __init__(self, run: Run, compiled: Compiled, variables: Collection[str] = (), jobs: int = 0) -> None:
+    def __init__(
+        self,
+        run: Run,
+        compiled: Compiled,
+        variables: Collection[str] = (),
+        jobs: int = 0,
+        warm: Warm | None = None,
+    ) -> None:
         from google.protobuf.json_format import MessageToDict
 
         self.run = run
@@ -45,8 +53,9 @@ class LocalRun:
         self._compiled = compiled.spec
         self._spec: Spec = MessageToDict(compiled.spec)
         docker = run.engine == "docker"
-        self._keeper = Keeper(str(run.folder), f"{LABEL_OF_RUN}={run.folder}" if docker else "")
-        self._launcher: Launcher = Containers(run, self._keeper, variables) if docker else Processes(self._keeper)
+        cookie = warm.cookie if warm else str(run.folder)
+        self._keeper = Keeper(cookie, f"{LABEL_OF_RUN}={run.folder}" if docker else "")
+        self._launcher: Launcher = Containers(run, self._keeper, variables) if docker else Processes(self._keeper, warm)
         created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         resource = f"{self._spec['pipelineInfo']['name']}-{run.id}"
         names = Names(f"{run.pipeline} {run.id}", resource, str(uuid.uuid4()), created, run.folder / "workspace")

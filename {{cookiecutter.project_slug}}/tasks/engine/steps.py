@@ -13,9 +13,7 @@ from .attempts import Attempts
 from .entries import Entries
 from .executions import Dag, Execution, Place, Spec, State
 from .inputs import Inputs, Names
-from .jobs import Launcher
-
-RETRY = "KFP_RETRY_INDEX"  # of a step that may be tried again: the number of this try, from 0 (argocompiler/common.go)
+from .jobs import RETRY, Launcher
 
 
 class Steps:

@@ -1,0 +1,232 @@
+"""What steps are forked from: it imports what components' programs import and forks when asked.
+
+A program of its own, `python warm_server.py CONTROL NAME...`, for Linux. CONTROL is a socket on which each request
+comes as two files: a socket, on which the request is one line of JSON, and the step's log. On that socket the step's
+process id is written, and when it has ended its exit code. The programs of the components that are named are prepared
+for at once, in this order, those of others when they are asked for. An empty name stands for lightweight components.
+
+It ends with the process that has the other end of CONTROL, however that ended, and ends what it started. It gives up
+where a module that it imports starts a thread, which a fork would lose, or writes what would be in no step's log.
+"""
+
+import ast
+import contextlib
+import gc
+import importlib
+import importlib.util
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import sys
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import FrameType, ModuleType, TracebackType
+from typing import Any
+
+COMPONENTS = Path("components")
+LIGHTWEIGHT = ["kfp.dsl.executor"]
+ADDED: dict[str, dict[str, str]] = {}  # variables that packages add to the environment when they are imported
+
+
+class Server:
+    """What was imported, and the steps that run: the socket of each by its process id."""
+
+    def __init__(self, control: socket.socket, names: list[str]) -> None:
+        self._control = control
+        self._modules = [module for name in names for module in modules_of(name)]
+        self._running: dict[int, socket.socket] = {}
+
+    def serve(self) -> dict[str, Any]:
+        """Import and fork, until there is nobody to do it for. In a fork, it returns what that is to be."""
+        signal.signal(signal.SIGCHLD, self._report)
+        while True:
+            if select.select([self._control], [], [], 0 if self._modules else None)[0]:
+                files: list[int] = []
+                with contextlib.suppress(OSError):
+                    _, files, _, _ = socket.recv_fds(self._control, 1, 2)
+                if len(files) < 2:
+                    self._end()
+                if request := self._forked(socket.socket(fileno=files[0]), files[1]):
+                    return request
+            elif self._modules:
+                load(self._modules.pop(0))
+
+    def _forked(self, answers: socket.socket, log: int) -> dict[str, Any] | None:
+        """Fork for one request; what it is, in the fork, and nothing here."""
+        with answers.makefile("rb") as lines:
+            line = lines.readline()
+        if not line.endswith(b"\n"):
+            return None
+        request: dict[str, Any] = json.loads(line)
+        for module in modules_of(request["component"]):
+            load(module)
+        gc.freeze()  # what is here is not looked at any more, so that its memory stays shared
+        ready, told = os.pipe()
+        try:
+            pid = os.fork()
+        except OSError:  # the step starts as always, which says why it cannot
+            for number in (ready, told, log):
+                os.close(number)
+            return None
+        if pid:
+            os.close(log)
+            os.close(told)
+            os.read(ready, 1)  # until it has its session, or is over: only then is it killed by its session
+            os.close(ready)
+            try:
+                answers.sendall(f"{pid}\n".encode())
+            except OSError:  # nobody waits for it any more
+                _kill(pid)
+            self._running[pid] = answers  # from here on its end is told, which comes after its id
+            self._report()  # it may have ended before
+            return None
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        for number in (1, 2):
+            os.dup2(log, number)
+        for number in (log, ready, told):
+            os.close(number)
+        for each in [self._control, answers, *self._running.values()]:
+            each.close()
+        return request
+
+    def _report(self, number: int = 0, frame: FrameType | None = None) -> None:
+        """Say of the steps that have ended how they did."""
+        for pid, answers in list(self._running.items()):
+            with contextlib.suppress(ChildProcessError):
+                found, status = os.waitpid(pid, os.WNOHANG)
+                if found:
+                    del self._running[pid]
+                    with contextlib.suppress(OSError), answers:
+                        answers.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+
+    def _end(self) -> None:
+        for pid in self._running:
+            _kill(pid)
+        os._exit(0)
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def modules_of(component: str) -> list[str]:
+    """The modules of packages that a component's program imports at the top of its files, and `shared` for it."""
+    if not component:
+        return LIGHTWEIGHT
+    folder = COMPONENTS / component / "src"
+    own, found, files = _names(folder), list[str](), sorted(folder.glob("*.py"))
+    for path in files:  # which grows
+        with contextlib.suppress(SyntaxError, UnicodeDecodeError, OSError):
+            for module in _imported(ast.parse(path.read_bytes())):
+                first, _, rest = module.partition(".")
+                shared = COMPONENTS / "shared" / f"{rest}.py"
+                if first == "shared" and shared.is_file() and shared not in files:
+                    files.append(shared)
+                elif first not in {"shared", *own} and module not in found:
+                    found.append(module)
+    return found
+
+
+def _imported(tree: ast.Module) -> list[str]:
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found += [node.module]
+            if node.module == "shared":
+                found += [f"shared.{alias.name}" for alias in node.names]
+    return found
+
+
+def load(module: str) -> None:
+    """Import a module. One that cannot be imported is left to the step, which says so."""
+    if module in sys.modules:
+        return
+    before = dict(os.environ)
+    with contextlib.suppress(Exception):
+        importlib.import_module(module)
+    added = {name: value for name, value in os.environ.items() if name not in before}
+    ADDED.setdefault(module.partition(".")[0], {}).update(added)
+    threads = len(list(Path("/proc/self/task").iterdir())) > 1
+    unbounded = "numpy" in sys.modules and "threadpoolctl" not in sys.modules  # nothing else sets its threads later
+    if threads or unbounded or os.fstat(1).st_size:
+        os._exit(1)
+
+
+def become(request: dict[str, Any]) -> None:
+    """Run a step's program in this process, as if it had been started with its command."""
+    command, environment = request["command"], request["environment"]
+    os.environ.clear()
+    for package in {module.partition(".")[0] for module in modules_of(request["component"])}:
+        os.environ.update(ADDED.get(package, {}))
+    os.environ.update(environment)
+    module = command[2] if command[1] == "-m" else ""
+    first = str(Path.cwd() if module else Path(command[1]).resolve().parent)
+    added = [first, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
+    sys.path[:0] = added
+    shadowed = {name for folder in added for name in _names(Path(folder))}
+    if shadowed & (sys.modules.keys() | {"sitecustomize", "usercustomize"}):  # it would find another module than ours
+        os.execve(sys.executable, command, environment)
+    importlib.invalidate_caches()
+    _as_new(environment)
+    sys.orig_argv[:] = command
+    usual = {"__annotations__": {}, "__builtins__": sys.modules["builtins"], "__cached__": None}
+    names = vars(sys.modules["__main__"]).keys() & usual.keys()  # it differs by version
+    main = sys.modules["__main__"] = ModuleType("__main__")
+    vars(main).update({name: usual[name] for name in names})
+    if module:
+        sys.argv[:] = command[1:2] + command[3:]
+        runpy._run_module_as_main(module)  # type: ignore[attr-defined]  # what `python -m` calls
+        return
+    sys.argv[:] = command[1:]
+    path = str(Path.cwd() / command[1])
+    loader = SourceFileLoader("__main__", path)
+    vars(main).update(__file__=path, __loader__=loader)
+    exec(compile(loader.get_data(path), path, "exec"), vars(main))
+
+
+def _names(folder: Path) -> set[str]:
+    """The modules that Python finds in a folder."""
+    packages = {path.parent.name for path in folder.glob("*/__init__.py")}
+    return packages | {path.name.partition(".")[0] for path in folder.glob("*.*") if path.suffix in (".py", ".so")}
+
+
+def _as_new(environment: dict[str, str]) -> None:
+    """What a new process has of its own: how many threads numerical libraries use, and random numbers."""
+    if libraries := sys.modules.get("threadpoolctl"):
+        names = {"openmp": ("OMP_NUM_THREADS",), "blas": ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
+        said = {kind: [environment[name] for name in each if name in environment] for kind, each in names.items()}
+        limits = {kind: int(values[0]) for kind, values in said.items() if values and values[0].isdecimal()}
+        libraries.threadpool_limits(limits)
+    if numbers := sys.modules.get("numpy.random"):
+        numbers.seed()
+
+
+def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Show an error as Python does, without the lines of this file."""
+    while trace and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    sys.__excepthook__(kind, error.with_traceback(trace), trace)
+
+
+def main() -> dict[str, Any]:
+    gc.disable()
+    sys.excepthook = _excepthook  # before the imports, as packages that have a hook keep the one before it
+    del sys.path[0]  # the folder of this file
+    control = socket.socket(fileno=int(sys.argv[1]))
+    control.set_inheritable(False)
+    load("threadpoolctl")
+    ADDED["sklearn"] = ADDED.pop("threadpoolctl")  # which would have imported it
+    request = Server(control, sys.argv[2:]).serve()
+    gc.enable()
+    return request
+
+
+if __name__ == "__main__":
+    become(main())
