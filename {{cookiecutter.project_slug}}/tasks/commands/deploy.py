@@ -8,6 +8,7 @@ from ..project.compiling import compile_pipelines, write_compiled
 from ..project.pipelines import check_name
 from ..project.settings import load_settings
 from ..terminal import say
+from .asking import sure_outside
 
 YES = "do not ask whether this project may write there"
 
@@ -37,8 +38,9 @@ def deploy(c: Context, pipelines: list[str], yes: bool = False, take_over: bool 
 
     config = load_settings(c)
     compiled = compile_pipelines(config, pipelines)
+    agreed = sure_outside(config, f"something is deployed to {config.kfp_host}", yes)
     api = connect(config, say)
-    permit(config, yes)
+    permit(config, agreed)
     deploy(api, compiled, config, say, yes, take_over)
 
 
@@ -67,7 +69,8 @@ def schedule(c: Context, pipelines: list[str], dry_run: bool = False, yes: bool 
         check_name(name, [each.name for each in every])
     chosen = [each for each in every if not pipelines or each.name in pipelines]
     wanted = [each for each in schedules(config, every) if not pipelines or each.pipeline in pipelines]
+    agreed = dry_run or sure_outside(config, f"schedules change on {config.kfp_host}", yes)
     api = connect(config, say)
     if not dry_run:
-        permit(config, yes)
+        permit(config, agreed)
     apply_schedules(api, wanted, chosen, config, say, dry_run, yes, every=not pipelines)

@@ -8,6 +8,7 @@ from invoke.tasks import task
 
 from ..project.settings import load_settings
 from ..terminal import fail, message_of, say
+from .asking import sure_outside
 
 
 @task(
@@ -31,9 +32,10 @@ def build(c: Context, names: list[str], platform: str = "") -> None:
         "names": "only these components",
         "platform": "for another architecture, as in linux/amd64",
         "sbom": "with attestations: what is in the image, and how it was built",
+        "yes": "do not ask, where `ask` in the settings says to",
     },
 )
-def push(c: Context, names: list[str], platform: str = "", sbom: bool = False) -> None:
+def push(c: Context, names: list[str], platform: str = "", sbom: bool = False, yes: bool = False) -> None:
     """Push the images that the registry does not hold.
 
     Those that are missing are built first.
@@ -43,6 +45,7 @@ def push(c: Context, names: list[str], platform: str = "", sbom: bool = False) -
 
     check_platform(platform)
     config = load_settings(c)
+    sure_outside(config, f"images are pushed to {config.registry}", yes)
     push(chosen(names), config, say, platform, sbom)
 
 

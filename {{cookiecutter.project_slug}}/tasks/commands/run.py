@@ -21,6 +21,7 @@ from ..runs.loops import sweeps
 from ..runs.metrics import number, whole_metrics
 from ..runs.record import RUNS, Run, create, started_step
 from ..terminal import fail, say
+from .asking import sure_outside
 
 ENGINES = ("host", "docker", "cluster")
 
@@ -80,8 +81,9 @@ def run(
     from ..kubeflow.versions import deploy as upload
     from ..kubeflow.watch import watch as follow
 
+    agreed = sure_outside(config, f"something runs on {config.kfp_host}", yes)
     api = connect(config, say)
-    permit(config, yes)
+    permit(config, agreed)
     version = upload(api, [compiled], config, say, yes)[0]
     started = start(
         *(api, version, compiled, parameters, config, say),

@@ -1,7 +1,9 @@
 """The settings of the project: `invoke.yaml`, checked."""
 
+import functools
 import os
 import re
+import sys
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -9,7 +11,7 @@ from invoke.context import Context
 
 from ..terminal import fail
 from .settings_checked import found_right, was_right
-from .settings_files import check_variables, documents
+from .settings_files import acting, check_variables, documents
 
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -35,6 +37,7 @@ class Settings:
     runs_limit: str = "5 GB"
     page_metric: str = ""
     jobs: int = 0
+    ask: bool = False
     steps: dict[str, Any] = field(default_factory=dict)
     schedules: dict[str, Any] = field(default_factory=dict)
     pipelines: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -87,7 +90,15 @@ def load_settings(c: Context) -> Settings:
             f"invoke.yaml: registry '{values['registry']}' must be a host with an optional port and path, "
             "in lower case, without https://, such as localhost:5001 or ghcr.io/team."
         )
+    if environment := acting():
+        _tell(environment)
     return Settings(**values)
+
+
+@functools.cache
+def _tell(environment: str) -> None:
+    """Say once which environment acts, beside what programs read."""
+    print(f"environment: {environment}", file=sys.stderr)
 
 
 def _source(slip: str) -> str:

@@ -15,9 +15,11 @@ from invoke.parser import Parser
 from invoke.program import Program
 
 from ..files import ROOT
-from ..terminal import fail
+from ..terminal import fail, near
 
+VARIABLE = "KF_ENVIRONMENT"  # names a file of environments/, as `inv -f` does
 INVOKES_OWN = {"INVOKE_DEBUG", "INVOKE_RUNTIME_CONFIG"}
+ENVIRONMENTS = ROOT / "environments"
 
 
 @functools.cache
@@ -29,22 +31,40 @@ def documents() -> dict[str, dict[str, Any]]:
     found = {"invoke.yaml": _document("invoke.yaml", ROOT / "invoke.yaml")}
     other = _other_file()
     if other is not None and other.suffix != ".py":  # which invoke runs
-        found[str(other)] = _document(str(other), other.expanduser())
+        name = str(other.relative_to(ROOT) if other.is_relative_to(ROOT) else other)
+        found[name] = _document(name, other.expanduser())
     return found
 
 
 def _other_file() -> Path | None:
-    """The file of `inv -f`, read from the command line with invoke's own parser."""
+    """The file of `inv -f`, read from the command line with invoke's own parser, or of the variable's environment."""
     try:
         core = Parser(initial=Program().initial_context, ignore_unknown=True).parse_argv(sys.argv[1:])[0]
     except ParseError:  # which invoke says itself
         return None
     path = core.args.config.value or os.environ.get("INVOKE_RUNTIME_CONFIG")
+    if not path and (name := os.environ.get(VARIABLE)):
+        path = os.environ["INVOKE_RUNTIME_CONFIG"] = str(_of_environment(name))  # where invoke looks after this
     if not path:
         return None
     if Path(path).suffix not in (".yaml", ".yml", ".json", ".py"):
         raise fail(f"inv -f: {path} is of a kind that invoke does not read; it reads .yaml, .yml, .json and .py.")
     return Path(path)
+
+
+def _of_environment(name: str) -> Path:
+    """The file of an environment. Raises `Exit` with the nearest name where there is none."""
+    known = sorted(path.stem for path in ENVIRONMENTS.glob("*.yaml"))
+    if name not in known:
+        listed = ", ".join(known) or "none"
+        raise fail(f"{VARIABLE}: there is no file environments/{name}.yaml; there are: {listed}.{near(name, known)}")
+    return ENVIRONMENTS / f"{name}.yaml"
+
+
+def acting() -> str:
+    """The environment whose settings act: the name of a file of environments/; empty where invoke.yaml acts alone."""
+    paths = [base / Path(name).expanduser() for name in documents() for base in (ROOT, Path.cwd())]
+    return next((path.stem for path in paths if path.resolve().parent == ENVIRONMENTS.resolve()), "")
 
 
 def _document(name: str, path: Path) -> dict[str, Any]:
@@ -109,8 +129,8 @@ def _known(defaults: dict[str, Any]) -> dict[str, Any]:
 def _check_variable(variable: str, known: dict[str, Any]) -> None:
     """Raises `Exit` for a variable that invoke would pass over, or end with a traceback for."""
     if variable not in known:
-        near = difflib.get_close_matches(variable, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        nearest = difflib.get_close_matches(variable, known, n=1)
+        hint = f" Did you mean {nearest[0]}?" if nearest else ""
         raise fail(f"the variable {variable} names no setting that invoke.yaml has.{hint} Unset it, or correct it.")
     value, given = known[variable], os.environ[variable]
     words = ""

@@ -89,6 +89,7 @@ class SettingsFile(Section):
     kind_image: str | None = _text("The node of `inv cluster.up`, for networks without Docker Hub.")
     service_account: str | None = _text("That the steps' pods run as.")
     jobs: Annotated[int | None, Field(title="a number of steps, 0 for as many as there are cores", ge=0)] = None
+    ask: Annotated[bool | None, Field(title="true or false")] = None  # before something outside is changed
     runs_limit: str | None = _text(
         "What runs/ may take before `inv run` says how to free some.",
         "a size, as in 500 MB or 5 GB (0 MB: no limit)",

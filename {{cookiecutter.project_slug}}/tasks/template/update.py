@@ -19,7 +19,7 @@ from .git import STATE, cloned, commit_of, git, state, version
 from .rendering import render
 
 # What is the project's own: the template's changes reach it only where the project has not changed it.
-YOURS = ("components", "tests", "pipeline.py", "requirements.txt")
+YOURS = ("components", "environments", "tests", "pipeline.py", "requirements.txt")
 # Who makes the two commits that are merged; neither is ever on a branch.
 SOMEBODY = {
     **{"GIT_AUTHOR_NAME": "template", "GIT_AUTHOR_EMAIL": "template@localhost"},
