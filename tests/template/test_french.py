@@ -77,6 +77,13 @@ def test_a_link_leads_to_a_page_of_the_same_language(name: str) -> None:
             assert target.parent == page.parent or target.suffix != ".md" or name == "index.md", link
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_no_line_of_french_begins_with_a_mark(name: str) -> None:
+    """Before : ; ! ? and within « » is a no-break space, U+00A0."""
+    prose = re.sub(r"`[^`]+`", "x", text(FRENCH / name))
+    assert re.findall(r".*(?:[ \n](?:[:;?»]|!(?!\[))|« ).*", prose) == []
+
+
 def test_what_differs_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
