@@ -67,6 +67,13 @@ def test_a_slip_is_said_with_the_name_of_its_file(project: Path) -> None:
     )
 
 
+def test_lint_looks_at_all_of_them(project: Path, flow: Project) -> None:
+    flow.write("environments/staging.yaml", "ask: perhaps\n")
+    said = flow.inv("lint", code=1)
+    assert "environments/staging.yaml: ask takes true or false, not 'perhaps'." in said.stdout
+    assert "a file of environments/ is wrong" in said.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
 def test_on_a_terminal_a_no_ends_it(project: Path) -> None:
     import os

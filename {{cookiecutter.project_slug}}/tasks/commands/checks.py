@@ -5,7 +5,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from ..project.compiling import compile_pipelines
-from ..project.settings import load_settings
+from ..project.settings import environment_slips, load_settings
 from ..terminal import fail, message_of, say
 from .run import check_engine
 
@@ -30,7 +30,8 @@ def doctor(c: Context, for_: str = "host") -> None:
 def lint(c: Context) -> None:
     """Check style, types, components and the pipeline.
 
-    Every component.yaml is held against its program, and the pipeline against what a cluster takes.
+    Every component.yaml is held against its program, the pipelines against what a cluster takes, and the files of
+    environments/ against what settings there are.
     """
     from ..upkeep.checks import lint_problems
 
@@ -40,6 +41,13 @@ def lint(c: Context) -> None:
     except Exit as error:
         say(message_of(error))
         problems.append("the pipeline cannot be compiled, or a cluster would refuse it")
+    try:
+        slips = environment_slips()
+    except Exit as error:
+        slips = [message_of(error)]
+    if slips:
+        say("\n".join(slips))
+        problems.append("a file of environments/ is wrong")
     if problems:
         raise fail("; ".join(problems))
     say("no problems")

@@ -11,7 +11,7 @@ from invoke.context import Context
 
 from ..terminal import fail
 from .settings_checked import found_right, was_right
-from .settings_files import acting, check_variables, documents
+from .settings_files import acting, check_variables, documents, environments
 
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -93,6 +93,13 @@ def load_settings(c: Context) -> Settings:
     if environment := acting():
         _tell(environment)
     return Settings(**values)
+
+
+def environment_slips() -> list[str]:
+    """What is wrong in the files of all environments, not only of the one that acts."""
+    from .settings_model import slips
+
+    return [f"{file}: {slip}" for file, document in environments().items() for slip in slips(document)]
 
 
 @functools.cache

@@ -61,6 +61,12 @@ def _of_environment(name: str) -> Path:
     return ENVIRONMENTS / f"{name}.yaml"
 
 
+def environments() -> dict[str, dict[str, Any]]:
+    """The files of all environments, by their names. Raises `Exit` for one that cannot be read."""
+    names = sorted(path.name for path in ENVIRONMENTS.glob("*.yaml"))
+    return {f"environments/{name}": _document(f"environments/{name}", ENVIRONMENTS / name) for name in names}
+
+
 def acting() -> str:
     """The environment whose settings act: the name of a file of environments/; empty where invoke.yaml acts alone."""
     paths = [base / Path(name).expanduser() for name in documents() for base in (ROOT, Path.cwd())]
