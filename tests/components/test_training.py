@@ -117,3 +117,12 @@ def test_each_of_many_categories_is_told_from_the_others(tmp_path: Path) -> None
     path = tmp_path / "table"
     pq.write_table(pa.table({"shop": [f"s{i:03}" for i in shop], "sold": (shop * 7919 % 101).astype(float)}), path)
     assert learnt(path, "sold", "regression", max_iter=50)["r2"] > 0.9
+
+
+def test_the_twenty_most_frequent_categories_have_a_column_each() -> None:
+    from model import prepare
+
+    shops = [f"s{n}" for n in range(30) for _ in range(n + 1)]
+    x = pd.DataFrame({"shop": pd.Series(shops, dtype=object)})
+    columns = prepare(x, "passthrough", sparse=False).fit(x).get_feature_names_out()
+    assert [*columns] == [*sorted(f"text__shop_s{n}" for n in range(10, 30)), "text__shop_infrequent_sklearn"]

@@ -8,7 +8,7 @@ import io
 import random
 import sys
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,6 +38,7 @@ def gathering() -> Iterator[ModuleType]:
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"]), min_size=1, max_size=8)
 LINES = st.lists(WORDS, min_size=1, max_size=3).map("\n".join)
 PUNCTUATED = st.text("ab,;|\t\"' ", min_size=1, max_size=6).map(lambda text: f"x{text}x")
+UNCHECKED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]  # a machine may be slow for a while
 COLUMNS = {
     "whole": st.integers(-(2**63), 2**63 - 1),
     "number": st.floats(allow_nan=False, allow_infinity=False).map(lambda n: n + 0.0 if n % 1 else n + 0.5),
@@ -79,7 +80,7 @@ def written(table: dict[str, list[Any]], encoding: str, packed: bool, **dialect:
 
 
 @given(table=tables(), dialect=dialects())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=UNCHECKED)
 def test_a_table_in_any_dialect_is_read_back_equal(
     gathering: ModuleType, tmp_path: Path, table: dict[str, list[Any]], dialect: dict[str, Any]
 ) -> None:
@@ -91,7 +92,7 @@ def test_a_table_in_any_dialect_is_read_back_equal(
 
 
 @given(table=tables(), dialect=dialects())
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=UNCHECKED)
 def test_the_dialect_is_found_where_there_is_something_to_find_it_by(
     gathering: ModuleType, tmp_path: Path, table: dict[str, list[Any]], dialect: dict[str, Any]
 ) -> None:
@@ -126,6 +127,7 @@ BINARY = {
     "feather": (b"ARROW1\0\0", "an Arrow or Feather file"),
     "page": (b"\n<!DOCTYPE html><html>", "a web page"),
     "bytes": (bytes(range(256)), "no text"),
+    "tar": (b"a.csv".ljust(257, b"\0") + b"ustar", "a tar archive"),
 }
 
 
@@ -192,3 +194,58 @@ def test_wide_tables_are_read(gathering: ModuleType, tmp_path: Path) -> None:
     rows = [",".join([day, *(str(n * 0.5) for n in range(1499))]) for day in days]
     (tmp_path / "wide.csv").write_text("\n".join([",".join(names), *rows]), encoding="utf-8")
     assert gathering.gather(str(tmp_path / "wide.csv"), tmp_path / "out").columns == 1500
+
+
+WRITTEN: dict[str, tuple[list[str], Any, str]] = {
+    # what: some values of a column, what the first is, and what is said of the column
+    "apostrophes": (["1'200.50", "12'345.00"], 1200.5, "read as 1,234.56"),
+    "blanks between thousands": (["1 200", "12 345"], 1200.0, "read as 1,234.56"),
+    "crowns": (["100 kr", "kr 12.50"], 100.0, "read as 1,234.56"),
+    "codes of money": (["EUR 5", "7.50 USD"], 5.0, "read as 1,234.56"),
+    "losses in brackets": (["(1,200.50)", "3.25"], -1200.5, "read as 1,234.56"),
+    "signs behind": (["12.50-", "3.25"], -12.5, "read as 1,234.56"),
+    "telephones": (["+49 30 100001", "+49 30 2000"], "+49 30 100001", ""),
+    "numbers of cards": (["1234 5678", "1234 9999"], "1234 5678", ""),
+    "short years": (["31.12.24", "01.02.05"], date(2024, 12, 31), "read as day.month.year"),
+    "names of months": (["31 December 2024", "1 May 2023"], date(2024, 12, 31), "read as day month year"),
+    "noon": (["12/31/2024 1:05 PM", "1/2/2024 11:00 AM"], datetime(2024, 12, 31, 13, 5), "hour:minute AM or PM"),
+    "months": (["2024-12", "2023-01"], date(2024, 12, 1), "read as year-month"),
+    "no date": (["2024-12-31", "2024-12-30", "0000-00-00"], date(2024, 12, 31), "'0000-00-00' taken as missing"),
+    "a dump's missing": (["1.5", r"\N"], 1.5, r"values '\\N' taken as missing"),
+    "pandas' missing": (["a", "<NA>"], "a", "values '<NA>' taken as missing"),
+}
+
+
+@pytest.mark.parametrize("what", WRITTEN)
+def test_numbers_and_dates_are_read_as_people_write_them(gathering: ModuleType, tmp_path: Path, what: str) -> None:
+    values, first, note = WRITTEN[what]
+    rows = [f'{n},"{values[n % len(values)]}"' for n in range(30)]
+    (tmp_path / "table.csv").write_text("\n".join(["n,value", *rows]), encoding="utf-8")
+    found = gathering.gather(str(tmp_path / "table.csv"), tmp_path / "out")
+    column = pq.read_table(tmp_path / "out")["value"]
+    assert column[0].as_py() == first and found.rows == len(column) == 30
+    assert note in found.notes.get("value", "") and bool(note) == ("value" in found.notes)
+
+
+@pytest.mark.parametrize("delimiter", "~^: ")
+def test_a_rare_delimiter_is_found_where_each_line_has_it(
+    gathering: ModuleType, tmp_path: Path, delimiter: str
+) -> None:
+    lines = [delimiter.join(line) for line in [("a", "b", "c"), *((str(n), "x", "y") for n in range(20))]]
+    (tmp_path / "table.csv").write_text("\n".join(lines), encoding="utf-8")
+    gathering.gather(str(tmp_path / "table.csv"), tmp_path / "out")
+    assert pq.read_table(tmp_path / "out")["a"].to_pylist() == [*range(20)]
+
+
+def test_lines_that_end_in_different_ways_are_all_read(gathering: ModuleType, tmp_path: Path) -> None:
+    text = "a,b\r\n" + "1,x\r\n" * 20 + "2,y\n" * 20 + "3,z\r" * 20
+    (tmp_path / "table.csv").write_bytes(text.encode())
+    found = gathering.gather(str(tmp_path / "table.csv"), tmp_path / "out")
+    assert pq.read_table(tmp_path / "out")["a"].to_pylist() == [1] * 20 + [2] * 20 + [3] * 20
+    assert "the lines of 'table.csv' end in different ways" in found.told[0]
+
+
+def test_json_without_a_column_of_single_values_is_a_sentence(gathering: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "table.json").write_text('{"data": [{"a": 1}, {"a": 2}]}', encoding="utf-8")
+    with pytest.raises(gathering.StepError, match=r"no column of single values: 'data'.*Give JSON lines, or a list"):
+        gathering.gather(str(tmp_path / "table.json"), tmp_path / "out")

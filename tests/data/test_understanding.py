@@ -91,6 +91,9 @@ def made(folder: Path) -> dict[str, dict[str, Any]]:
     columns = {f"c{n}": [str(n * i % 9) if n % 2 else "abc"[i % 3] for i in range(60)] for n in range(1_200)}
     wide = pd.DataFrame(columns)
     wide.assign(bought=frame["bought"]).to_csv(folder / "wide.csv", index=False)
+    texts = {"note": [f"n{n}" for n in range(300)], "part": [f"p{n % 200}" for n in range(300)]}
+    texts |= {"shop": [f"s{n % 40}" for n in range(300)], "y": ["a", "b", "b"] * 100}
+    pd.DataFrame(texts).to_csv(folder / "texts.csv", index=False)
     frame.rename(columns={"size": "x" * 1001}).to_csv(folder / "long name.csv", index=False)
     return {
         "capitals": {"source": "capitals.csv", "target": "bought"},
@@ -100,6 +103,7 @@ def made(folder: Path) -> dict[str, dict[str, Any]]:
         "big end": {"source": "unmarked-1.csv", "target": "bought"},
         "unnamed": {"source": "unnamed.parquet", "target": "bought"},
         "wide": {"source": "wide.csv", "target": "bought"},
+        "texts": {"source": "texts.csv", "target": "y", "steps": True},
         "long name": {"source": "long name.csv", "target": "bought"},
         "late": {"source": "late.csv", "target": "bought"},
         "json lines": {"source": "lines.jsonl", "target": "bought"},
@@ -356,8 +360,12 @@ def test_nan_is_a_missing_value(found: dict[str, dict[str, Any]]) -> None:
     [
         ("unnamed_index.csv", "column_1", "no name in the source; counts the rows"),
         ("id_column.csv", "customer", "one value per row: it tells a model nothing, leave it out (--drop), or keep it"),
-        ("high_cardinality.csv", "shop", "only the 20 most frequent of 59 values are told apart"),
-        ("text_column.csv", "review", "one value per row"),
+        ("high_cardinality.csv", "shop", "only the 20 most frequent of 59 values are used"),
+        ("text_column.csv", "review", "one value per row: only the 20 most frequent of 80 values are used"),
+        ("texts", "note", "one value per row: it tells a model nothing, leave it out (--drop), or keep it: training"),
+        ("texts", "note", "as only the 20 most frequent of 300 values could be used"),
+        ("texts", "part", "only the 20 most frequent of 200 values are used"),
+        ("texts", "shop", "most frequent of 40 values are used by themselves, the others by their mean target alone"),
         ("constant_columns.csv", "same", "always the same"),
         ("empty_column.csv", "empty", "empty: it tells a model nothing"),
         ("trailing_delimiter.csv", "column_5", "no name and no values"),

@@ -86,8 +86,7 @@ def understand(source: str, target: str, choices: Choices) -> Understood:
         hints = _leaks(path, target, problem_type)
     for column in columns:
         _note(column, found, "" if column is goal else hints.get(column.name, ""))
-        if column is not goal:
-            judge(column)
+    judge(columns, goal, problem_type == "classification")
     if goal.missing:
         goal.notes.append(f"{goal.missing:,} rows without it are not learnt from")
     return Understood(place, found, columns, _left_out(found, columns), goal, problem_type, reason)

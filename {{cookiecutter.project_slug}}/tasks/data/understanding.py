@@ -6,7 +6,8 @@ from typing import Any
 
 EXACT = 200_000  # rows up to which distinct values are counted one by one
 AT_ONCE = 25  # columns that one query counts: its memory, and what it takes to plan it, is that of these
-FEW = 20  # values that are listed, and that categories are told apart by
+FEW = 20  # values that are listed, and of a text those that training makes columns of
+ROWS, LEARNT = 5, 0.8  # of a text, on average, from which training takes its mean target; and the share it sees
 
 
 @dataclass
@@ -95,21 +96,43 @@ def _may_name_rows(column: Column) -> bool:
     return column.kind == "category" or bool(is_.is_integer(column.type))
 
 
-def judge(column: Column) -> None:
-    """Note what a model makes nothing of, or less than one may think."""
+def judge(columns: list[Column], target: Column, classes: bool) -> None:
+    """Note of each column what a model makes nothing of, or less than one may think: what training does with it."""
+    features = [column for column in columns if column is not target]
+    others = [column for column in features if not _passed_over(column)]
+    for column in features:
+        there = column.rows - column.missing
+        if not there:
+            column.notes.append("empty: it tells a model nothing")
+        elif column.distinct == 1:
+            column.notes.append("always the same: it tells a model nothing")
+        elif column.kind == "category" and column.distinct > FEW:
+            means = not classes or len(target.values or {}) in range(1, FEW + 1)
+            column.notes.append(_of_text(column, bool(others), means))
+            column.kind = "text"
+        elif column.distinct == there and there > FEW and _may_name_rows(column):
+            counting = column.kind == "number" and column.high - column.low == there - 1
+            what = "counts the rows" if counting else "one value per row"
+            keep = "" if counting else ", or keep it"
+            column.notes.append(f"{what}: it tells a model nothing, leave it out (--drop){keep}")
+
+
+def _passed_over(column: Column) -> bool:
+    """Whether training leaves the column out where there are others: text that differs in nearly every row."""
+    return column.kind == "category" and not column.missing and column.distinct > max(FEW, 0.9 * column.rows)
+
+
+def _of_text(column: Column, others: bool, means: bool) -> str:
+    """What training makes of a column of more texts than it has columns for; `means`: if it takes mean targets."""
     there = column.rows - column.missing
-    if not there:
-        column.notes.append("empty: it tells a model nothing")
-    elif column.distinct == 1:
-        column.notes.append("always the same: it tells a model nothing")
-    elif column.distinct == there and there > FEW and _may_name_rows(column):
-        counting = column.kind == "number" and column.high - column.low == there - 1
-        column.notes.append(
-            "counts the rows: it tells a model nothing, leave it out (--drop)"
-            if counting
-            else "one value per row: it tells a model nothing, leave it out (--drop), or keep it"
+    many = f"{column.distinct:,} values"
+    same = "one value per row: " if column.distinct == there else ""
+    if _passed_over(column) and others:
+        same = same or f"{many} in {there:,} rows: "
+        return (
+            f"{same}it tells a model nothing, leave it out (--drop), or keep it: training passes it over, as "
+            f"only the {FEW} most frequent of {many} could be used"
         )
-        column.kind = "text" if column.kind == "category" else column.kind
-    elif column.kind == "category" and column.distinct > FEW:
-        column.kind = "text"
-        column.notes.append(f"only the {FEW} most frequent of {column.distinct:,} values are told apart")
+    if means and column.distinct <= LEARNT * column.rows / ROWS:
+        return f"only the {FEW} most frequent of {many} are used by themselves, the others by their mean target alone"
+    return f"{same}only the {FEW} most frequent of {many} are used"

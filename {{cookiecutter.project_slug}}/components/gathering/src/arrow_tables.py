@@ -121,6 +121,10 @@ def copy_json(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], targ
                 chosen.append(f"CAST({column} AS VARCHAR) AS {column}")
             else:
                 chosen.append(f"CAST({column} AS DOUBLE) AS {column}" if type_ in ("HUGEINT", "UHUGEINT") else column)
+        if not chosen:
+            held = ", ".join(f"{name!r} ({note})" for name, note in notes.items()) or "none"
+            said = f"{files[0].name!r} has no column of single values: {held}"
+            raise StepError(f"{said}. Give JSON lines, or a list of objects.")
         query = f"COPY (SELECT {', '.join(chosen)} FROM {source}) TO {quoted(str(target))} (FORMAT parquet)"
         found: Any = connection.execute(query).fetchone()
     except duckdb.Error as problem:

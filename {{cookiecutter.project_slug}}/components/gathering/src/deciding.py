@@ -214,6 +214,7 @@ def how_read(fit: Fit, kind: str, others: Sequence[str] = ()) -> str:
     if not kind.startswith("%"):
         return ""
     words = {"%d": "day", "%m": "month", "%Y": "year", "%b": "month", "%H": "hour", "%M": "minute", "%S": "second"}
+    words |= {"%y": "year", "%B": "month", "%I": "hour", " %p": " AM or PM"}
     said = kind
     for code, word in words.items():
         said = said.replace(code, word)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow.parquet import ParquetWriter
 
 from deciding import Decisions, decide_all
-from dialect import Dialect, NotUtf8, dialect_of
+from dialect import HEAD_BYTES, Dialect, MixedLines, NotUtf8, dialect_of
 from kinds import quoted, sql_of
 from reading import Gathered, Reading
 from shared.step import StepError
@@ -24,6 +24,7 @@ from shared.tables import batches, schema_of
 from unpacking import in_utf8, marked, words_of
 
 THOROUGH_BYTES = 64 << 20  # a source up to here is looked at as a whole before it is read
+DICTIONARY = 2_000  # values that a column in a row group is written by the numbers of; to look for more takes long
 SAMPLE_ROWS = 50_000  # by which the types of a larger one are chosen
 MISFIT = "a value is of another kind than those before it"
 
@@ -43,6 +44,11 @@ def copy_text(
                 return copy_utf8(connection, files, target, reading, thorough)
             except NotUtf8:
                 encoding = reading.encoding
+            except MixedLines:
+                alike = in_utf8(files, Path(folder), "utf-8", newline=None)
+                found = copy_utf8(connection, alike, target, reading, thorough)
+                found.told.insert(0, f"the lines of {files[0].name!r} end in different ways: each is taken for an end")
+                return found
         found = copy_utf8(connection, in_utf8(files, Path(folder), encoding or "cp1252"), target, reading, thorough)
     if not encoding:
         found.told.insert(0, f"{files[0].name!r} is not UTF-8: read as Windows-1252")
@@ -63,12 +69,15 @@ def copy_utf8(
         try:
             rows = write(connection, files, dialect, reading, decisions, target)
         except (duckdb.InvalidInputException, duckdb.ConversionException) as problem:
-            if whole or not (isinstance(problem, duckdb.ConversionException) or MISFIT in str(problem)):
+            misfit = any(words in str(problem) for words in (MISFIT, "Error when converting column"))
+            if whole or not (misfit or isinstance(problem, duckdb.ConversionException)):
                 raise
             return copy_utf8(connection, files, target, reading, thorough=True)
     except duckdb.Error as problem:
         if "Invalid unicode (byte sequence mismatch) detected" in str(problem):
             raise NotUtf8(str(files[0])) from problem
+        if "reached an invalid state" in str(problem) and b"\r" in files[0].open("rb").read(HEAD_BYTES):
+            raise MixedLines(str(files[0])) from problem
         raise StepError(sentence(problem, files, dialect)) from problem
     told = [*dialect.told, *account(files, dialect, rows)]
     kept = {name: one for name, one in decisions.columns.items() if name not in reading.drop}
@@ -111,12 +120,14 @@ def unnamed_and_empty(dialect: Dialect, decisions: Decisions) -> list[str]:
     return [name for name in dialect.unnamed if decisions.columns[name].kind == "empty"]
 
 
-def relation(files: Sequence[Path], dialect: Dialect, missing: Sequence[str] = ()) -> str:
-    """The files as DuckDB reads them: all text, in columns c0, c1, ..., NULL where nothing is written."""
-    columns = ", ".join(f"c{number}: 'VARCHAR'" for number in range(len(dialect.names)))
+def relation(files: Sequence[Path], dialect: Dialect, missing: Sequence[str] = (), numbers: Sequence[str] = ()) -> str:
+    """The files as DuckDB reads them, as text but for `numbers`: columns c0, c1, ..., NULL where nothing is written."""
+    names = [f"c{number}" for number in range(len(dialect.names))]
+    columns = ", ".join(f"{c}: '{'DOUBLE' if c in numbers else 'VARCHAR'}'" for c in names)
     paths = ", ".join(quoted(str(file)) for file in files)
     written = f"delim = {quoted(dialect.delimiter)}, quote = {quoted(dialect.quote)}, escape = {quoted(dialect.escape)}"
-    nulls = ", ".join(map(quoted, ["", *missing]))
+    own = {dialect.delimiter, dialect.quote, dialect.escape}  # which DuckDB takes in no word
+    nulls = ", ".join(quoted(word) for word in ["", *missing] if not own & set(word))
     return (
         f"read_csv([{paths}], columns = {{{columns}}}, auto_detect = false, header = true, skip = {dialect.skip}, "
         f"{written}, nullstr = [{nulls}])"
@@ -132,14 +143,19 @@ def write(
     target: Path,
 ) -> int:
     """Write the columns that are not left out as their kinds; return the number of rows."""
-    chosen, names = [], []
+    chosen, names, numbers = list[str](), list[str](), list[str]()
     for number, (name, one) in enumerate(decisions.columns.items()):
         if name in reading.drop:
             continue
         c = f"c{number}"
         value = sql_of(one.kind, c)
         if one.kind == "number" and one.strict and "nan" in reading.missing_words:
-            value = f"CAST({c} AS DOUBLE)"  # an error where it is none, and much faster than to look
+            value, numbers = c, [*numbers, c]  # the reader's error where it is none, and much faster than to look
+        elif one.kind == "whole" and one.strict:
+            whole = f"CAST({c} AS BIGINT)"  # an error too; and 1.5 would be rounded
+            value = (
+                f"CASE WHEN {c} IS NULL OR CAST({whole} AS VARCHAR) = {c} THEN {whole} ELSE error({quoted(MISFIT)}) END"
+            )
         elif one.kind == "empty":
             value = f"CASE WHEN {c} IS NOT NULL THEN error({quoted(MISFIT)}) END"
         elif one.strict and one.kind != "text":
@@ -148,9 +164,9 @@ def write(
         chosen.append(f'{value} AS "{name.replace(chr(34), chr(34) * 2)}"')
     if not chosen:
         raise StepError("every column is left out (drop). Keep one.")
-    source = relation(files, dialect, reading.missing_words)
+    source = relation(files, dialect, reading.missing_words, numbers)
     rows = max(1_000, min(100_000, 2_000_000 // len(chosen)))  # of a row group: memory is that of one a thread
-    options = f"FORMAT parquet, ROW_GROUP_SIZE {rows}"
+    options = f"FORMAT parquet, ROW_GROUP_SIZE {rows}, DICTIONARY_SIZE_LIMIT {DICTIONARY}"
     found: Any = connection.execute(
         f"COPY (SELECT {', '.join(chosen)} FROM {source}) TO {quoted(str(target))} ({options})"
     ).fetchone()

@@ -26,6 +26,10 @@ class NotUtf8(Exception):
     """A file that was taken for UTF-8 is not."""
 
 
+class MixedLines(Exception):
+    """The lines of a file end in different ways."""
+
+
 @dataclass(frozen=True)
 class Dialect:
     delimiter: str
@@ -80,8 +84,22 @@ def sniffed(
         return suggested, '"', '"'
     if width == 1 and delimiter != suggested and suggested in lines[0]:
         return suggested, '"', '"'
+    if width == 1 and (rare := rare_delimiter(lines)):
+        return rare, '"', '"'
+    if quote == "'" and not any(line.startswith("'") or delimiter + "'" in line for line in lines):
+        quote = '"'  # what was found is the sign between thousands: 1'200.50
+    escape = '"' if escape == "'" and quote != "'" else escape
     quote = '"' if quote == "(empty)" else quote  # the first quote may come later
     return delimiter, quote, quote if escape == "(empty)" else escape
+
+
+def rare_delimiter(lines: list[str]) -> str:
+    """A sign that stands equally often, and at least twice, in each of many lines; "" if there is none."""
+    some = [line.strip() for line in lines[:50] if line.strip()]
+    for sign in "~^:¦ ":
+        if len(some) >= 10 and len({line.count(sign) for line in some}) == 1 and some[0].count(sign) > 1:
+            return sign
+    return ""
 
 
 def rows_of(text: str, delimiter: str, quote: str, escape: str) -> Any:

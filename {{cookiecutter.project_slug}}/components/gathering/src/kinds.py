@@ -10,15 +10,19 @@ def formatted(pattern: str, format_: str, type_: str) -> str:
 
 
 DAY, CLOCK = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}", r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?"
-SIGNS = r"[€$£¥%\s\x{a0}\x{202f}'\x{2019}]|EUR|USD|GBP|CHF"
-BARE = f"regexp_replace({{c}}, '{SIGNS.replace(chr(39), chr(39) * 2)}', '', 'g')"
+BLANK = r"[\s\x{a0}\x{202f}]"
+MONEY = r"(R|A|C|US)?\p{Sc}|%|(EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|JPY|CNY|INR|BRL|CAD|AUD|NZD|ZAR|[Kk]r|zł|Kč|Ft)\.?"
+SIGNS = rf"{BLANK}*({MONEY}){BLANK}*|^{BLANK}+|{BLANK}+$"
+BARE = f"regexp_replace({{c}}, '{SIGNS}', '', 'g')"
+SIGNED = rf"regexp_replace({BARE}, '^\(([^-+()]+)\)$|^([^-+()]+)-$', '-\1\2')"  # books' (5.00) and SAP's 5.00-
 
 
 def grouped(group: str, point: str) -> str:
     """A number with signs of money, percent or groups of thousands, such as $1,234.50."""
-    pattern = rf"[-+]?(\d+|\d{{1,3}}([{group}]\d{{3}})+)?([{point}]\d*)?"
-    number = f"replace(replace({BARE}, '{group}', ''), '{point}', '.')"
-    return f"CASE WHEN regexp_full_match({BARE}, '{pattern}') THEN try_cast({number} AS DOUBLE) END"
+    between = "|".join(rf"({sign}\d{{3}})+" for sign in (f"[{group}]", "''", r"\x{2019}", BLANK))
+    pattern = rf"[-+]?(\d+|\d{{1,3}}({between}))?([{point}]\d*)?"
+    number = f"replace(regexp_replace({SIGNED}, '[^-+0-9{point}]', '', 'g'), '{point}', '.')"
+    return f"CASE WHEN regexp_full_match({SIGNED}, '{pattern}') THEN try_cast({number} AS DOUBLE) END"
 
 
 # Each kind as SQL of a text {c}: a value, or NULL where the text is none of this kind. The first that fits is taken.
@@ -34,11 +38,17 @@ KINDS: dict[str, str] = {
     "zoned": matching(rf"{DAY}[T ]{CLOCK}\s?(Z|UTC|[-+]\d{{2}}(:?\d{{2}})?)", "try_cast({c} AS TIMESTAMPTZ)"),
     "clock": matching(CLOCK, "try_cast({c} AS TIME)"),
 }
-for day in ("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y"):
-    digits = r"\w{3} \d{1,2}, \d{4}" if day[1] == "b" else rf"\d{{1,2}}[{day[2]}]\w{{1,3}}[{day[2]}]\d{{4}}"
+for day in (
+    *("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y"),
+    *("%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%b-%y", "%d %B %Y", "%B %d, %Y"),
+):
+    year, month = (r"\d{4}" if day[-1] == "Y" else r"\d{2}"), (r"\w{3}" if "b" in day else r"[A-Z][a-z]+")
+    digits = rf"{month} \d{{1,2}}, {year}" if day[1] in "bB" else rf"\d{{1,2}}[{day[2]}]\w+[{day[2]}]{year}"
     KINDS[day] = formatted(digits, day, "DATE")
-    KINDS[f"{day} %H:%M"] = formatted(rf"{digits} \d{{1,2}}:\d{{2}}", f"{day} %H:%M", "TIMESTAMP")
-    KINDS[f"{day} %H:%M:%S"] = formatted(rf"{digits} \d{{1,2}}:\d{{2}}:\d{{2}}", f"{day} %H:%M:%S", "TIMESTAMP")
+    for clock in ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p"):
+        time = r"\d{1,2}:\d{2}" + r":\d{2}" * ("S" in clock) + " [APap][Mm]" * ("p" in clock)
+        KINDS[f"{day} {clock}"] = formatted(rf"{digits} {time}", f"{day} {clock}", "TIMESTAMP")
+KINDS["%Y-%m"] = formatted(r"\d{4}-\d{2}", "%Y-%m", "DATE")
 KINDS["text"] = "{c}"
 KINDS["empty"] = "NULL"
 

@@ -10,27 +10,26 @@ from shared.step import StepError
 # What programs write for a missing value; among numbers and dates, one of WORDS is one too, in any case.
 MISSING = (
     *("NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "NULL", "null", "NaN", "nan", "-NaN", "-nan"),
-    *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+    *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", r"\N", "<NA>"),
 )
 WORDS = {
-    "",
-    "?",
-    "-",
-    "--",
-    ".",
-    "..",
-    "*",
-    "none",
-    "unknown",
-    "missing",
-    "n.a.",
-    "na",
-    "n/a",
-    "nan",
-    "null",
-    "nil",
-} | {
-    *("k.a.", "n.d.", "n/d", "n.v.", "nd", "#n/a", "#value!", "#div/0!", "tbd"),
+    *("", "?", "-", "--", ".", "..", "*", "none", "unknown", "missing", "n.a.", "na", "n/a", "nan", "null", "nil"),
+    *(
+        "k.a.",
+        "n.d.",
+        "n/d",
+        "n.v.",
+        "nd",
+        "#n/a",
+        "#value!",
+        "#div/0!",
+        "#ref!",
+        "#name?",
+        "#num!",
+        "tbd",
+        "not available",
+    ),
+    *("0000-00-00", "0000-00-00 00:00:00", "00.00.0000", "00/00/0000"),
 }
 
 

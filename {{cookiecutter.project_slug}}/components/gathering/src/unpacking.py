@@ -104,6 +104,8 @@ def format_of(path: Path, reading: Reading) -> Format:
     strange = next((what for mark, what in STRANGE.items() if head.startswith(mark)), "")
     if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
         strange = "a web page"
+    if head[257:262] == b"ustar":
+        strange = "a tar archive"
     # A text may have a few of these where a program wrote over it; in other files they are many.
     if not strange and 1_000 * head.count(0) > len(head) and not (reading.encoding or marked(path)):
         strange = "no text"
@@ -134,8 +136,11 @@ def marked(path: Path) -> str:
     return next((name for mark, name in MARKS.items() if first.startswith(mark)), "")
 
 
-def in_utf8(files: Sequence[Path], folder: Path, encoding: str) -> list[Path]:
-    """Copies of the files in UTF-8, in `folder`. Raises StepError if they are not so encoded."""
+def in_utf8(files: Sequence[Path], folder: Path, encoding: str, newline: str | None = "") -> list[Path]:
+    """Copies of the files in UTF-8, in `folder`; with `newline` None, their lines end alike.
+
+    Raises StepError if they are not so encoded.
+    """
     made = []
     for number, file in enumerate(files):
         target = folder / f"{number}" / file.name
@@ -144,7 +149,7 @@ def in_utf8(files: Sequence[Path], folder: Path, encoding: str) -> list[Path]:
             # Windows-1252 leaves five bytes without a letter: they stay what they are.
             errors = "surrogateescape" if encoding == "cp1252" else "strict"
             with file.open("rb") as binary, target.open("w", encoding="utf-8", newline="") as plain:
-                text = io.TextIOWrapper(binary, encoding, errors, newline="")
+                text = io.TextIOWrapper(binary, encoding, errors, newline=newline)
                 while block := text.read(1 << 22):
                     plain.write(block.translate(UNDEFINED))
         except UnicodeError as problem:

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
-COLUMNS = 20  # that a column of categories becomes, at most; the rarer ones are one together
+COLUMNS = 20  # that a column of categories becomes, at most; the rarer ones are one more together
 ROWS = 5  # of a category, on average: with fewer, its mean target says more of chance than of the category
 
 
@@ -50,7 +50,7 @@ def baselines(x: Any, problem_type: str) -> dict[str, Pipeline]:
 
 def prepare(x: Any, numbers: Any, sparse: bool) -> ColumnTransformer:
     """Each feature of `x` by its kind, which is its dtype: numbers by `numbers`, each category as a column."""
-    categories = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=COLUMNS, sparse_output=sparse)
+    categories = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=COLUMNS + 1, sparse_output=sparse)
     by_kind = {kind: [name for name in x if x[name].dtype == kind] for kind in (float, object)}
     return ColumnTransformer([("numbers", numbers, by_kind[float]), ("text", categories, by_kind[object])])
 
