@@ -333,9 +333,10 @@ def main() -> None:
         lines = ["| what | promised | measured |", "|---|---|---|", *(f"| {a} | {b} | {c} |" for a, b, c in rows)]
         memory_ = f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
         machine = f"{os.cpu_count()} cores, {memory_}, Python {platform.python_version()}"
+        apart = README.read_text(encoding="utf-8").partition("\n## ")  # what needs another version beside it
         README.write_text(
             "# Benchmarks\n\n`make bench` measures these in one run and writes this page. Last: "
-            f"{time.strftime('%Y-%m-%d')}, {machine}.\n\n" + "\n".join(lines) + "\n",
+            f"{time.strftime('%Y-%m-%d')}, {machine}.\n\n" + "\n".join(lines) + "\n" + "".join(apart[1:]),
             encoding="utf-8",
         )
 

@@ -5,7 +5,9 @@ import csv
 import gzip
 import importlib
 import io
+import os
 import random
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -249,3 +251,22 @@ def test_json_without_a_column_of_single_values_is_a_sentence(gathering: ModuleT
     (tmp_path / "table.json").write_text('{"data": [{"a": 1}, {"a": 2}]}', encoding="utf-8")
     with pytest.raises(gathering.StepError, match=r"no column of single values: 'data'.*Give JSON lines, or a list"):
         gathering.gather(str(tmp_path / "table.json"), tmp_path / "out")
+
+
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system does not say how much memory a process took")
+def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
+    chance, block = random.Random(0), io.StringIO()
+    for n in range(2_000):
+        block.write(",".join([*(f"{chance.gauss(0, 1):.6f}" for _ in range(18)), str(n), "yes"]) + "\n")
+    paths = os.pathsep.join(map(str, [COMPONENTS, COMPONENTS / "gathering" / "src"]))
+    peaks = []
+    for blocks in (220, 440):  # 75 and 150 MB
+        with (tmp_path / "table.csv").open("w") as file:
+            file.write(",".join(f"c{n}" for n in range(20)) + "\n")
+            file.writelines(block.getvalue() for _ in range(blocks))
+        command = [sys.executable, "-m", "gather", "--source", "table.csv", "--table", "out"]
+        process = subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": paths})
+        _, status, used = os.wait4(process.pid, 0)
+        assert status == 0 and pq.read_metadata(tmp_path / "out").num_rows == 2_000 * blocks
+        peaks.append(used.ru_maxrss / 1024)
+    assert peaks[1] < 700 and peaks[1] < 1.5 * peaks[0], peaks
