@@ -6,15 +6,21 @@ from invoke.tasks import task
 from ..terminal import fail, say
 
 
-@task(help={"to": "a tag, branch or commit of the template; without, its newest"})
-def update(c: Context, to: str = "") -> None:
+@task(
+    iterable=["answer"],
+    help={
+        "to": "a tag, branch or commit of the template; without, its newest",
+        "answer": "question=answer, where the newer template asks otherwise; may be given several times",
+    },
+)
+def update(c: Context, to: str = "", answer: list[str] = []) -> None:  # noqa: B006  invoke makes a new one
     """Bring a newer template into this project.
 
     On a branch of its own, with what is yours kept.
     """
     from ..template.update import update
 
-    update(to)
+    update(to, answer)
 
 
 @task

@@ -92,6 +92,17 @@ def commit_of(clone: Path, wanted: str) -> str:
     raise fail(f"the template has no version {wanted!r}; its newest: {known or 'no tags'}.")
 
 
+def origin_of(clone: Path, found: dict[str, Any]) -> str:
+    """The commit that the project is from. Raises `Exit` where the template does not hold it."""
+    commit: str = found["commit"]
+    if not re.fullmatch(r"[0-9a-f]{7,64}", commit) or not git("cat-file", "-t", commit, cwd=clone, check=False):
+        raise fail(
+            f"{found['template']} does not hold the version that this project is from ({commit[:40]}): correct "
+            "'template' in .cruft.json, and commit that; or delete .cruft.json, and: inv template.link URL"
+        )
+    return commit_of(clone, commit)
+
+
 def version(found: dict[str, Any]) -> str:
     return f"{found['context']['cookiecutter'].get('_template_version', '?')} ({found['commit'][:7]})"
 
@@ -99,5 +110,5 @@ def version(found: dict[str, Any]) -> str:
 def newest(found: dict[str, Any]) -> bool:
     """Whether the template has nothing newer than the project. Raises `Exit` where it cannot be reached."""
     with cloned(found["template"]) as clone:
-        mine, last = commit_of(clone, found["commit"]), commit_of(clone, "")
+        mine, last = origin_of(clone, found), commit_of(clone, "")
         return mine == last or not git("diff", "--name-only", mine, last, cwd=clone)

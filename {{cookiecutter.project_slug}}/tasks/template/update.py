@@ -15,7 +15,7 @@ from invoke.exceptions import Exit
 from ..files import ROOT, write
 from ..terminal import fail, say
 from ..upkeep.python import python
-from .git import STATE, cloned, commit_of, git, state, version
+from .git import STATE, cloned, commit_of, git, origin_of, state, version
 from .rendering import render
 
 # What is the project's own: the template's changes reach it only where the project has not changed it.
@@ -27,22 +27,25 @@ SOMEBODY = {
 }
 
 
-def update(to: str) -> None:
-    """Bring a version of the template (empty: its newest) into this project, on a branch of its own."""
-    before = state()
+def update(to: str, answers: list[str]) -> None:
+    """Bring a version of the template (empty: its newest) into this project, on a branch of its own.
+
+    `answers` are texts `question=answer` for that version.
+    """
+    before, given = state(), _given(answers)
     branch = "template-update" + (f"-{re.sub(r'[^A-Za-z0-9._-]+', '-', to).strip('-.')}" if to else "")
     _check_ready(branch)
     base = git("rev-parse", "HEAD")
     home = git("symbolic-ref", "--quiet", "--short", "HEAD", check=False)
     back = f"git switch {home}" if home else f"git switch --detach {base[:7]}"
     with _stoppable(), cloned(before["template"]) as clone:
-        old, new = commit_of(clone, before["commit"]), commit_of(clone, to)
-        notes = _notes(clone, new, before["context"]["cookiecutter"].get("_template_version", ""))
-        if old == new:
+        old, new = origin_of(clone, before), commit_of(clone, to)
+        notes = _notes(clone, old, new, before["context"]["cookiecutter"].get("_template_version", ""))
+        if old == new and not given:
             say(f"the project has {'the newest' if new == commit_of(clone, '') else 'this'} template already")
             return
         with tempfile.TemporaryDirectory() as folder:
-            after, change, kept = _change(clone, old, new, before, Path(folder))
+            after, change, kept = _change(clone, old, new, before, given, Path(folder))
     git("switch", "--quiet", "--create", branch)
     try:
         _merge(change)
@@ -56,6 +59,7 @@ def update(to: str) -> None:
         with _stoppable():
             raise
     undo = f"to give it up: git reset --hard {base[:7]} && {back} && git branch -D {branch}"
+    _say_questions(before["context"]["cookiecutter"], after["context"]["cookiecutter"], given)
     if kept:
         say("yours, and left as you have them:")
         for path in kept:
@@ -71,7 +75,23 @@ def update(to: str) -> None:
     for note in notes:
         say(note)
     _check_updated(branch, undo)
+    say(undo)
     say(f"inv lint and inv test pass; next: {back} && git merge {branch}")
+
+
+def _given(answers: list[str]) -> dict[str, str]:
+    """Raises `Exit` for a text that is no `question=answer`."""
+    if wrong := [text for text in answers if "=" not in text]:
+        raise fail(f"--answer takes question=answer, and '{wrong[0]}' has no '='.")
+    return dict(text.split("=", 1) for text in answers)
+
+
+def _say_questions(before: dict[str, Any], after: dict[str, Any], given: dict[str, str]) -> None:
+    """Say what the other version of the template asks, and what it asks no more."""
+    for name in [name for name in after if name[:1] != "_" and name not in before and name not in given]:
+        say(f"a question that is new: {name}, answered {after[name]!r}; otherwise, once more: --answer {name}=...")
+    for name in [name for name in before if name[:1] != "_" and name not in after]:
+        say(f"asked no more: {name} (it was {before[name]!r})")
 
 
 @contextlib.contextmanager
@@ -106,14 +126,14 @@ def _check_ready(branch: str) -> None:
 
 
 def _change(
-    clone: Path, old: str, new: str, before: dict[str, Any], folder: Path
+    clone: Path, old: str, new: str, before: dict[str, Any], given: dict[str, str], folder: Path
 ) -> tuple[dict[str, Any], str, list[str]]:
     """What the template changed between two versions: what is to be kept of where the project comes from, the commit of
     that change, which leaves out what the project has made its own, and the paths of that which are there.
     """
     answers = before["context"]["cookiecutter"]
     render(clone, old, answers, folder / "old")
-    context = render(clone, new, answers, folder / "new")
+    context = render(clone, new, answers, folder / "new", given)
     first = _commit(folder / "old")
     own = git("diff", "--name-only", "--no-renames", "-z", first, "HEAD", "--relative", "--", *YOURS).split("\0")
     left = {path for path in own if path}.union(before.get("skip") or [])
@@ -154,8 +174,9 @@ def _commit(folder: Path, *parents: str) -> str:
 def conflicts() -> list[str]:
     """What a merge has left for a person: unmerged files, and files with conflict markers."""
     found = []
-    for line in git("status", "--porcelain", "--untracked-files=all", "-z").split("\0"):
-        code, path = line[:2], line[3:]
+    prefix = git("rev-parse", "--show-prefix")  # of a project below the repository's top
+    for line in git("status", "--porcelain", "--untracked-files=all", "--no-renames", "-z").split("\0"):
+        code, path = line[:2], line[3:].removeprefix(prefix)
         if "U" in code or code in ("AA", "DD"):
             found.append(f"{path}: {WORDS.get(code, 'both changed it')}")
         elif path and (ROOT / path).is_file() and b"\n<<<<<<< " in b"\n" + (ROOT / path).read_bytes():
@@ -176,9 +197,11 @@ def _check_updated(branch: str, undo: str) -> None:
             raise fail(f"inv {check} does not pass with the newer template, on the branch {branch}; {undo}")
 
 
-def _notes(clone: Path, new: str, last: str) -> list[str]:
-    """The upgrade notes of the releases since the project's, from the template's changelog."""
-    found = []
+def _notes(clone: Path, old: str, new: str, last: str) -> list[str]:
+    """The upgrade notes of the releases since the project's, from the template's changelog; none for an older one."""
+    found: list[str] = []
+    if git("rev-list", "--count", f"{old}..{new}", cwd=clone) == "0":
+        return found
     for release in re.split(r"(?m)^## ", git("show", f"{new}:CHANGELOG.md", cwd=clone, check=False))[1:]:
         if release.startswith(f"[{last}]"):
             break
