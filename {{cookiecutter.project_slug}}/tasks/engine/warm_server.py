@@ -83,7 +83,9 @@ class Server:
             self._running[pid] = answers  # from here on its end is told, which comes after its id
             self._report()  # it may have ended before
             return None
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):  # whatever `inv` was started to ignore
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.setsid()
         for number in (1, 2):
             os.dup2(log, number)
