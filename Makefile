@@ -40,7 +40,7 @@ docs: .venv/ready ## build the docs as a site into build/docs, strictly
 	@echo "the site, from here: build/docs/index.html"
 
 pictures: .venv/ready ## make the docs' pictures of a page and of the terminal anew; wants chromium
-	$(VENV)/python docs/pictures.py
+	PYTHONPATH=tests $(VENV)/python -m helpers.pictures
 
 schema: .venv/ready ## make the project's invoke.schema.json from its checks of invoke.yaml
 	@rm -rf build/schema && $(VENV)/python -m cookiecutter . --no-input --default-config --output-dir build/schema >/dev/null

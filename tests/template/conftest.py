@@ -1,8 +1,9 @@
-"""The command that a user generates with."""
+"""The command that a user generates with, and who commits what is made."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,3 +34,17 @@ def cli(cookiecutter_config: Path, tmp_path: Path) -> Any:
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Who commits, and a home that is nobody's; uv keeps its cache, so that programs are fetched once."""
+    patch = pytest.MonkeyPatch()
+    cache = subprocess.run([sys.executable, "-m", "uv", "cache", "dir"], capture_output=True, text=True).stdout.strip()
+    patch.setenv("UV_CACHE_DIR", cache)
+    patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    for name in ("AUTHOR", "COMMITTER"):
+        patch.setenv(f"GIT_{name}_NAME", "t")
+        patch.setenv(f"GIT_{name}_EMAIL", "t@example.com")
+    yield
+    patch.undo()

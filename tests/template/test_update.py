@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from helpers.git import commit, edit, git
 from helpers.inv import inv
 from helpers.template import CACHES, TEMPLATE
 
+pytestmark = pytest.mark.usefixtures("identity")
 PROJECT = "{{cookiecutter.project_slug}}"
 
 
@@ -22,20 +22,6 @@ VERSIONS = ["v0.0.1", "v0.0.2", "v0.0.3"]
 
 
 PASSING = '"""What a team tests."""\n\n\ndef test_nothing() -> None:\n    assert True\n'
-
-
-@pytest.fixture(scope="module", autouse=True)
-def identity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Who commits, and a home that is nobody's; uv keeps its cache, so that cruft is fetched once."""
-    patch = pytest.MonkeyPatch()
-    cache = subprocess.run([sys.executable, "-m", "uv", "cache", "dir"], capture_output=True, text=True).stdout.strip()
-    patch.setenv("UV_CACHE_DIR", cache)
-    patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-    for name in ("AUTHOR", "COMMITTER"):
-        patch.setenv(f"GIT_{name}_NAME", "t")
-        patch.setenv(f"GIT_{name}_EMAIL", "t@example.com")
-    yield
-    patch.undo()
 
 
 @pytest.fixture(scope="module")

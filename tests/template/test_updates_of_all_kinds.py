@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 from helpers.git import commit, edit, git
 from helpers.updating import updated
 
+pytestmark = pytest.mark.usefixtures("identity")
 LINES = "".join(f"line {number}\n" for number in range(1, 13))
 NEW = "".join(f"this is new {number}\n" for number in range(1, 9))  # nothing that git takes for a file that moved
 VERSIONS = ["1", "2", "3"]  # and 4 is the newest
@@ -37,17 +38,6 @@ def fill(folder: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def identity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    patch = pytest.MonkeyPatch()
-    patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-    for name in ("AUTHOR", "COMMITTER"):
-        patch.setenv(f"GIT_{name}_NAME", "t")
-        patch.setenv(f"GIT_{name}_EMAIL", "t@example.com")
-    yield
-    patch.undo()
 
 
 @pytest.fixture(scope="module")

@@ -73,14 +73,16 @@ def deploy(
     newest, changed = list[Version](), list[str]()
     with spoken(api.host, api.namespace):
         there = [_there(api, each.title, yes, take_over) for each in pipelines]
-        for each, package, (known, own) in zip(pipelines, packages, there, strict=False):  # components come after
+        for each, package, found in zip(pipelines, packages, there, strict=False):  # components come after
+            pipeline_id, known, own = found
             of = f"{each.title}: " if len(pipelines) > 1 else ""
             digest = hashlib.sha256(package.read_bytes()).hexdigest()[:8]
             if own and (match := HASH.search(known[0].name)) and match[1] == digest:
                 newest.append(known[0])
                 say(f"{of}unchanged: version {known[0].name}")
                 continue
-            newest.append(_upload(api, each.title, package, _version_name(digest, {v.name for v in known})))
+            pipeline_id = pipeline_id or _create_pipeline(api, each.title)
+            newest.append(_upload(api, pipeline_id, package, _version_name(digest, {v.name for v in known})))
             changed += [image for image in images_of(each.spec) if component_of(image)]
             say(f"{of}deployed version {newest[-1].name}")
             say(f"  {api.host}/#/pipelines/details/{newest[-1].pipeline_id}/version/{newest[-1].version_id}")
@@ -88,20 +90,19 @@ def deploy(
     return newest
 
 
-def _there(api: Api, title: str, yes: bool, take_over: bool) -> tuple[list[Version], bool]:
-    """The versions of a pipeline, newest first, and whether they say that they are this repository's.
+def _there(api: Api, title: str, yes: bool, take_over: bool) -> tuple[str | None, list[Version], bool]:
+    """The id of a pipeline, its versions, newest first, and whether they say that they are this repository's.
 
     Raises `Exit` where they are another's.
     """
     pipeline_id = find_pipeline(api, title)
     known = versions(api, pipeline_id) if pipeline_id else []
     own = bool(known) and check_own(api.host, title, [each.description for each in known], yes, take_over)
-    return known, own
+    return pipeline_id, known, own
 
 
-def _upload(api: Api, title: str, package: Path, name: str) -> Version:
+def _upload(api: Api, pipeline_id: str, package: Path, name: str) -> Version:
     """Upload the file of a pipeline as a version of that name."""
-    pipeline_id = find_pipeline(api, title) or _create_pipeline(api, title)
     uploaded = api.client.pipeline_uploads.upload_pipeline_version(
         str(package), name=name, pipelineid=pipeline_id, description=description()
     )

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow.parquet import ParquetWriter
 
 from deciding import Decisions, decide_all
-from dialect import HEAD_BYTES, Dialect, MixedLines, NotUtf8, dialect_of
+from dialect import Dialect, MixedLines, NotUtf8, dialect_of, head_of
 from kinds import quoted, sql_of
 from reading import Gathered, Reading
 from shared.step import StepError
@@ -76,7 +76,7 @@ def copy_utf8(
     except duckdb.Error as problem:
         if "Invalid unicode (byte sequence mismatch) detected" in str(problem):
             raise NotUtf8(str(files[0])) from problem
-        if "reached an invalid state" in str(problem) and b"\r" in files[0].open("rb").read(HEAD_BYTES):
+        if "reached an invalid state" in str(problem) and b"\r" in head_of(files[0]):
             raise MixedLines(str(files[0])) from problem
         raise StepError(sentence(problem, files, dialect)) from problem
     told = [*dialect.told, *account(files, dialect, rows)]

@@ -42,11 +42,16 @@ class Dialect:
     told: list[str]  # what a person should know of it
 
 
+def head_of(path: Path) -> bytes:
+    """The first megabyte of a file."""
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
 def dialect_of(connection: duckdb.DuckDBPyConnection, path: Path, reading: Reading) -> Dialect:
     """How the UTF-8 file `path` is written. Raises StepError where its first lines are no header of a table."""
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-        cut = len(head) == HEAD_BYTES
+    head = head_of(path)
+    cut = len(head) == HEAD_BYTES
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(head, final=not cut)
     except UnicodeDecodeError as problem:

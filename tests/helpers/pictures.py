@@ -1,5 +1,6 @@
 """Makes the pictures of the docs, of a project with the defaults: `make pictures`. Wants chromium."""
 
+import io
 import shutil
 import subprocess
 import sys
@@ -9,8 +10,11 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.text import Text
 
-DOCS = Path(__file__).parent
-BUILD = DOCS.parent / "build" / "pictures"
+from helpers.browsing import CHROMIUM, FLAGS
+from helpers.template import TEMPLATE
+
+DOCS = TEMPLATE / "docs"
+BUILD = TEMPLATE / "build" / "pictures"
 PROJECT = BUILD / "my-kfp-project"
 CHANGED = ("-p", "learning_rate=0.05", "-p", "max_leaf_nodes=15")
 WIDTH = 84  # of the terminal, in characters
@@ -36,8 +40,10 @@ def inv(*arguments: str) -> str:
 
 
 def main() -> None:
+    if not CHROMIUM:
+        sys.exit("chromium is not installed.")
     shutil.rmtree(BUILD, ignore_errors=True)
-    bake = ["cookiecutter", str(DOCS.parent), "--no-input", "--default-config", "--output-dir", str(BUILD)]
+    bake = ["cookiecutter", str(TEMPLATE), "--no-input", "--default-config", "--output-dir", str(BUILD)]
     subprocess.run([sys.executable, "-m", *bake], check=True, capture_output=True)
     said = inv("run")
     inv("run", *CHANGED)
@@ -45,8 +51,7 @@ def main() -> None:
     terminal("inv.svg", f"$ inv\n{inv()}")
     page = max(PROJECT.glob("runs/*/report.html"))
     with sync_playwright() as playwright:
-        chromium = next(found for name in ("chromium", "google-chrome") if (found := shutil.which(name)))
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         shown = browser.new_page(viewport={"width": 1400, "height": 1031})
         shown.goto(page.as_uri())
         shown.screenshot(path=DOCS / "report.png")
@@ -54,7 +59,7 @@ def main() -> None:
 
 
 def terminal(name: str, text: str) -> None:
-    console = Console(record=True, width=WIDTH, file=Path("/dev/null").open("w"), force_terminal=True)  # noqa: SIM115
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     console.print(Text(f"{text.rstrip()}\n"))
     console.save_svg(str(DOCS / name), title="", code_format=FRAME, unique_id=Path(name).stem)
 
