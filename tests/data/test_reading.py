@@ -247,6 +247,14 @@ def test_lines_that_end_in_different_ways_are_all_read(gathering: ModuleType, tm
     assert "the lines of 'table.csv' end in different ways" in found.told[0]
 
 
+@pytest.mark.parametrize("name", ["table.csv.gz", "table.zip", "table.csv.zst", "table.json.gz"])
+def test_what_is_not_packed_is_read_whatever_its_name_says(gathering: ModuleType, tmp_path: Path, name: str) -> None:
+    lines = ['{"a": 1, "b": "x"}'] * 20 if "json" in name else ["a,b", *["1,x"] * 20]
+    (tmp_path / name).write_text("\n".join(lines), encoding="utf-8")
+    gathering.gather(str(tmp_path / name), tmp_path / "out")
+    assert pq.read_table(tmp_path / "out").to_pydict() == {"a": [1] * 20, "b": ["x"] * 20}
+
+
 def test_json_without_a_column_of_single_values_is_a_sentence(gathering: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "table.json").write_text('{"data": [{"a": 1}, {"a": 2}]}', encoding="utf-8")
     with pytest.raises(gathering.StepError, match=r"no column of single values: 'data'.*Give JSON lines, or a list"):

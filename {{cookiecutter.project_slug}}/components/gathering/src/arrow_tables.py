@@ -105,7 +105,7 @@ def plain(column: Any, field: Any, reading: Reading) -> Any:
 def copy_json(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], target: Path, reading: Reading) -> Gathered:
     """Write files of JSON lines, or of a list of objects, as one table."""
     paths = ", ".join(quoted(str(file)) for file in files)
-    source = f"read_json([{paths}], sample_size = -1, maximum_object_size = 33554432)"
+    source = f"read_json([{paths}], sample_size = -1, maximum_object_size = 33554432, compression = 'none')"
     try:
         columns = connection.execute(f"DESCRIBE FROM {source}").fetchall()
         chosen, notes = [], {}

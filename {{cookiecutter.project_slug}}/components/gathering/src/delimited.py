@@ -121,7 +121,10 @@ def unnamed_and_empty(dialect: Dialect, decisions: Decisions) -> list[str]:
 
 
 def relation(files: Sequence[Path], dialect: Dialect, missing: Sequence[str] = (), numbers: Sequence[str] = ()) -> str:
-    """The files as DuckDB reads them, as text but for `numbers`: columns c0, c1, ..., NULL where nothing is written."""
+    """The files as DuckDB reads them, as text but for `numbers`: columns c0, c1, ..., NULL where nothing is written.
+
+    They are unpacked; DuckDB would take a plain file whose name ends in .gz for a packed one.
+    """
     names = [f"c{number}" for number in range(len(dialect.names))]
     columns = ", ".join(f"{c}: '{'DOUBLE' if c in numbers else 'VARCHAR'}'" for c in names)
     paths = ", ".join(quoted(str(file)) for file in files)
@@ -130,7 +133,7 @@ def relation(files: Sequence[Path], dialect: Dialect, missing: Sequence[str] = (
     nulls = ", ".join(quoted(word) for word in ["", *missing] if not own & set(word))
     return (
         f"read_csv([{paths}], columns = {{{columns}}}, auto_detect = false, header = true, skip = {dialect.skip}, "
-        f"{written}, nullstr = [{nulls}])"
+        f"{written}, nullstr = [{nulls}], compression = 'none')"
     )
 
 

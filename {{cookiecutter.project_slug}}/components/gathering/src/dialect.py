@@ -83,7 +83,7 @@ def sniffed(
     suggested = delimiter or max(DELIMITERS, key=re.sub('"[^"]*"', "", next(filter(str.strip, lines))).count)
     ask = f"SELECT Delimiter, Quote, Escape, len(Columns) FROM sniff_csv({quoted(str(path))}"
     try:
-        found: Any = connection.execute(f"{ask}, sample_size = {SAMPLE_ROWS}{given})").fetchone()
+        found: Any = connection.execute(f"{ask}, sample_size = {SAMPLE_ROWS}, compression = 'none'{given})").fetchone()
         delimiter, quote, escape, width = found
     except duckdb.Error:
         return suggested, '"', '"'
