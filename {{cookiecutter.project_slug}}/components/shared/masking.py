@@ -3,11 +3,13 @@
 `tasks/masking.py` and `components/shared/masking.py` are the same file, so that commands and steps mask alike.
 """
 
+import functools
 import re
 from typing import Any
 from urllib.parse import quote, unquote
 
 MASK = "***"
+SHORT = 200  # letters of a text whose masks are remembered
 LEAST = 5  # letters of a secret that is looked for anywhere; a shorter one is found by its place alone
 
 # What has such a name is a credential: in a query, in a connection string, or as a parameter.
@@ -42,7 +44,7 @@ def masked(text: str) -> str:
     """A text without its credentials, and without those that were learnt."""
     for secret in sorted(known, key=len, reverse=True):
         text = text.replace(secret, MASK)
-    return _replaced(text, set()) if SUSPECT.search(text) else text
+    return _short(text) if len(text) < SHORT else _shown(text)
 
 
 def masked_values(value: Any, name: str = "") -> Any:
@@ -53,7 +55,7 @@ def masked_values(value: Any, name: str = "") -> Any:
         return [masked_values(item, name) for item in value]
     if not isinstance(value, str):
         return value
-    return MASK if value and NAMED.fullmatch(name) else masked(value)
+    return MASK if value and _named(name) else masked(value)
 
 
 def learn(value: Any, name: str = "") -> None:
@@ -72,6 +74,18 @@ def learn(value: Any, name: str = "") -> None:
         for secret in found:
             written = {secret, unquote(secret), quote(secret, safe="")}
             known.update(each for each in written if len(each) >= LEAST and MASK not in each)
+
+
+def _shown(text: str) -> str:
+    return _replaced(text, set()) if SUSPECT.search(text) else text
+
+
+_short = functools.lru_cache(20_000)(_shown)  # a record's texts are asked for again at each time that it is written
+
+
+@functools.lru_cache(1000)
+def _named(name: str) -> bool:
+    return bool(NAMED.fullmatch(name))
 
 
 def _replaced(text: str, found: set[str]) -> str:

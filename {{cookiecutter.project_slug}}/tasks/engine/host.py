@@ -31,6 +31,9 @@ class Processes:
         self._warm = warm
         self._running: set[Process] = set()
         self._lock = threading.RLock()
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        # Read once: each reading of `os.environ` decodes all of it.
+        self._environment = {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
 
     def run(self, job: Job) -> None:
         """Run what stands in for a step's container to its end, both its streams into its log.
@@ -38,7 +41,7 @@ class Processes:
         A process sees all of this machine. Raises `StepFailed` with the reason where it does not end well, and
         `Stopped` where the run is stopped.
         """
-        command, environment = host_process(job.image, job.command, job.environment)
+        command, environment = self._in_place(job.image, job.command, job.environment)
         environment |= {COOKIE: self._keeper.cookie, **job.threads_environment()}
         with job.log.open("ab") as log:
             process = self._started(job, command, environment, log)
@@ -58,6 +61,20 @@ class Processes:
                 shutil.copytree(source, target, dirs_exist_ok=True)
             elif source.exists():
                 shutil.copyfile(source, target)
+
+    def _in_place(self, image: str, command: list[str], given: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+        """The command and environment that stand in for a container on this machine.
+
+        `python` is this Python; a component of the project finds its `src` and `components/shared`, as in its image.
+        """
+        found = dict(self._environment)
+        if name := component_of(image):
+            folders = [str(COMPONENTS / name / "src"), str(COMPONENTS)]
+            found["PYTHONPATH"] = os.pathsep.join(folders)
+        found.update(given)
+        if command[0] in ("python", "python3"):
+            command = [sys.executable, *command[1:]]
+        return command, found
 
     def _started(self, job: Job, command: list[str], environment: dict[str, str], log: Any) -> Process:
         group: dict[str, Any] = {"start_new_session": True}
@@ -119,22 +136,6 @@ def _kill(process: Process) -> None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.kill()
     process.kill()
-
-
-def host_process(image: str, command: list[str], environment: dict[str, str]) -> tuple[list[str], dict[str, str]]:
-    """The command and environment that stand in for a container on this machine.
-
-    `python` is this Python, and a component of the project finds its `src` and `components/shared`, as in its image.
-    """
-    path = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-    found = {**os.environ, "PATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
-    if name := component_of(image):
-        folders = [str(COMPONENTS / name / "src"), str(COMPONENTS)]
-        found["PYTHONPATH"] = os.pathsep.join(folders)
-    found.update(environment)
-    if command[0] in ("python", "python3"):
-        command = [sys.executable, *command[1:]]
-    return command, found
 
 
 def _not_started(error: OSError, command: list[str]) -> str:

@@ -41,7 +41,7 @@ class Job:
         """How many threads numerical libraries use, which wait without spinning: they would slow down other steps."""
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         chosen = {name: str(self.threads) for name in names} | {"OMP_WAIT_POLICY": "PASSIVE"}
-        return {name: value for name, value in chosen.items() if name not in {**os.environ, **self.environment}}
+        return {n: value for n, value in chosen.items() if n not in os.environ and n not in self.environment}
 
 
 class Launcher(Protocol):

@@ -5,11 +5,11 @@ import threading
 import time
 from collections.abc import Callable
 
-PAUSE = 10  # between two times of writing, at least so many times what the last one took
+PAUSE = 20  # between two times of writing, at least so many times what the last one took
 
 
 class Saver:
-    """Calls `write` so that at most a tenth of the time is spent in it, and yet soon after each change.
+    """Calls `write` so that at most a twentieth of the time is spent in it, and yet soon after each change.
 
     Without it, a run of n steps would write n times what grows with n. A timer does what comes during a pause; `inv`
     does not end before it.
