@@ -50,6 +50,7 @@ TARGETS: dict[str, tuple[str, Callable[[], Any]]] = {
     "decimal": ("regression", lambda: pa.array([decimal.Decimal(round(x)) / 4 for x in SIZE], pa.decimal128(10, 2))),
     "float16": ("regression", lambda: pa.array(SIZE.astype(np.float16))),
     "uint64": ("regression", lambda: pa.array((SIZE * 1e17).astype(np.uint64))),
+    "20 digits": ("regression", lambda: pa.array([10**20 + round(x) * 10**3 for x in SIZE], pa.decimal128(38, 0))),
     "infinite": ("regression", lambda: pa.array([float("inf") if i % 9 == 0 else SIZE[i] for i in range(ROWS)])),
 }
 

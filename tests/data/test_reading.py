@@ -3,14 +3,12 @@ gives a sentence."""
 
 import csv
 import gzip
-import importlib
 import io
 import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,19 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from helpers.adopting import TABLES
-from helpers.template import TEMPLATE
+from helpers.template import PROJECT
 
-COMPONENTS = TEMPLATE / "{{cookiecutter.project_slug}}" / "components"
-
-
-@pytest.fixture(scope="module")
-def gathering() -> Iterator[ModuleType]:
-    """The program of the gathering step."""
-    paths = [str(COMPONENTS), str(COMPONENTS / "gathering" / "src")]
-    sys.path[:0] = paths
-    yield importlib.import_module("gather")
-    for path in paths:
-        sys.path.remove(path)
+COMPONENTS = PROJECT / "components"
 
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"]), min_size=1, max_size=8)
@@ -198,37 +186,6 @@ def test_wide_tables_are_read(gathering: ModuleType, tmp_path: Path) -> None:
     assert gathering.gather(str(tmp_path / "wide.csv"), tmp_path / "out").columns == 1500
 
 
-WRITTEN: dict[str, tuple[list[str], Any, str]] = {
-    # what: some values of a column, what the first is, and what is said of the column
-    "apostrophes": (["1'200.50", "12'345.00"], 1200.5, "read as 1,234.56"),
-    "blanks between thousands": (["1 200", "12 345"], 1200.0, "read as 1,234.56"),
-    "crowns": (["100 kr", "kr 12.50"], 100.0, "read as 1,234.56"),
-    "codes of money": (["EUR 5", "7.50 USD"], 5.0, "read as 1,234.56"),
-    "losses in brackets": (["(1,200.50)", "3.25"], -1200.5, "read as 1,234.56"),
-    "signs behind": (["12.50-", "3.25"], -12.5, "read as 1,234.56"),
-    "telephones": (["+49 30 100001", "+49 30 2000"], "+49 30 100001", ""),
-    "numbers of cards": (["1234 5678", "1234 9999"], "1234 5678", ""),
-    "short years": (["31.12.24", "01.02.05"], date(2024, 12, 31), "read as day.month.year"),
-    "names of months": (["31 December 2024", "1 May 2023"], date(2024, 12, 31), "read as day month year"),
-    "noon": (["12/31/2024 1:05 PM", "1/2/2024 11:00 AM"], datetime(2024, 12, 31, 13, 5), "hour:minute AM or PM"),
-    "months": (["2024-12", "2023-01"], date(2024, 12, 1), "read as year-month"),
-    "no date": (["2024-12-31", "2024-12-30", "0000-00-00"], date(2024, 12, 31), "'0000-00-00' taken as missing"),
-    "a dump's missing": (["1.5", r"\N"], 1.5, r"values '\\N' taken as missing"),
-    "pandas' missing": (["a", "<NA>"], "a", "values '<NA>' taken as missing"),
-}
-
-
-@pytest.mark.parametrize("what", WRITTEN)
-def test_numbers_and_dates_are_read_as_people_write_them(gathering: ModuleType, tmp_path: Path, what: str) -> None:
-    values, first, note = WRITTEN[what]
-    rows = [f'{n},"{values[n % len(values)]}"' for n in range(30)]
-    (tmp_path / "table.csv").write_text("\n".join(["n,value", *rows]), encoding="utf-8")
-    found = gathering.gather(str(tmp_path / "table.csv"), tmp_path / "out")
-    column = pq.read_table(tmp_path / "out")["value"]
-    assert column[0].as_py() == first and found.rows == len(column) == 30
-    assert note in found.notes.get("value", "") and bool(note) == ("value" in found.notes)
-
-
 @pytest.mark.parametrize("delimiter", "~^: ")
 def test_a_rare_delimiter_is_found_where_each_line_has_it(
     gathering: ModuleType, tmp_path: Path, delimiter: str
@@ -245,6 +202,37 @@ def test_lines_that_end_in_different_ways_are_all_read(gathering: ModuleType, tm
     found = gathering.gather(str(tmp_path / "table.csv"), tmp_path / "out")
     assert pq.read_table(tmp_path / "out")["a"].to_pylist() == [1] * 20 + [2] * 20 + [3] * 20
     assert "the lines of 'table.csv' end in different ways" in found.told[0]
+
+
+HEADERS: dict[str, tuple[str, list[str], str]] = {
+    # what: the lines above the data, the names, and what is said
+    "units": ("size,weight,y\ncm,kg,", ["size", "weight", "y"], "2 lines, of which this one is left out: 'cm | kg'"),
+    "one unit": ("size,weight,y\n,[kg],", ["size", "weight", "y"], "left out: '[kg]'"),
+    "groups": ("measured,,told\nsize,weight,y", ["size", "weight", "y"], "left out: 'measured | told'"),
+    "a pivot": (
+        *("price,price,y\nmin,min,\nFR,DE,", ["price min FR", "price min DE", "y"]),
+        "3 lines, which are put together: 'price min FR'",
+    ),
+    "questions": (
+        *('Q1,Q2,Q3\n"How old?","How much,\nin euros?",Bought?\na,b,c', ["Q1", "Q2", "Q3"]),
+        "left out: 'How old? | How much,",
+    ),
+    "a title of two lines": ('"A report\nof March",,\nsize,weight,y', ["size", "weight", "y"], "2 lines before"),
+    "years": ("2019,2020,y", ["2019", "2020", "y"], ""),
+    "a row without numbers": ("size,weight,y\nunknown,,no", ["size", "weight", "y"], ""),
+}
+
+
+@pytest.mark.parametrize("what", HEADERS)
+def test_a_header_of_several_lines_is_read_and_said(gathering: ModuleType, tmp_path: Path, what: str) -> None:
+    lines, names, said = HEADERS[what]
+    rows = [f"{n}.5,{n + 20},{'yes' if n % 2 else 'no'}" for n in range(40)]
+    (tmp_path / "table.csv").write_text("\n".join([lines, *rows]), encoding="utf-8")
+    found = gathering.gather(str(tmp_path / "table.csv"), tmp_path / "out")
+    table = pq.read_table(tmp_path / "out")
+    assert table.column_names == names and table[names[1]].to_pylist()[-40:] == [*range(20, 60)]
+    assert found.rows == table.num_rows == 40 + (what == "a row without numbers")
+    assert said in " ".join(found.told) and bool(said) == bool(found.told)
 
 
 @pytest.mark.parametrize("name", ["table.csv.gz", "table.zip", "table.csv.zst", "table.json.gz"])

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from helpers.adopting import TABLES, adopted
+from helpers.adopting import QUICK, TABLES, adopted
 from helpers.template import Bake
 
 TARGETS = {
@@ -103,7 +103,7 @@ def made(folder: Path) -> dict[str, dict[str, Any]]:
         "big end": {"source": "unmarked-1.csv", "target": "bought"},
         "unnamed": {"source": "unnamed.parquet", "target": "bought"},
         "wide": {"source": "wide.csv", "target": "bought"},
-        "texts": {"source": "texts.csv", "target": "y", "steps": True},
+        "texts": {"source": "texts.csv", "target": "y", "steps": QUICK},
         "long name": {"source": "long name.csv", "target": "bought"},
         "late": {"source": "late.csv", "target": "bought"},
         "json lines": {"source": "lines.jsonl", "target": "bought"},
@@ -144,7 +144,7 @@ def found(bake: Bake) -> dict[str, dict[str, Any]]:
     project = bake()
     files = [path for path in TABLES.iterdir() if path.name != "schemas"]
     targets = {path.name: TARGETS.get(path.name, "bought") for path in files}
-    cases = {path.name: {"source": str(path), "target": targets[path.name], "steps": True} for path in files}
+    cases = {path.name: {"source": str(path), "target": targets[path.name], "steps": QUICK} for path in files}
     for name in ("duplicate_names.parquet",):
         cases[name]["target"] = "a"
     return adopted(project, cases | made(project))

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 TABLES = Path(__file__).parents[1] / "data" / "tables"
+QUICK = {"max_iter": 3, "folds": 2}
 
 
 def adopted(project: Path, cases: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """What came of each case, by its name.
 
-    A case has a `source`, a `target` and choices. It gives what was `said`, and either the `error`, or `rows`, `types`,
-    `missing` and `values` of the table, the `notes`, the kind of problem with its `reason`, and the written files.
+    A case has a `source`, a `target` and choices, and `steps` if all five are run: the options of training. It gives
+    what was `said`, and either the `error`, or `rows`, `types`, `missing` and `values` of the table, the `notes`, the
+    kind of problem with its `reason`, and the written files.
     """
     path = project / "cases.json"
     path.write_text(json.dumps(cases), encoding="utf-8")
@@ -28,7 +30,7 @@ def adopted(project: Path, cases: dict[str, dict[str, Any]]) -> dict[str, dict[s
     return found
 
 
-def one(source: str, target: str, folder: Path, steps: bool = False, **choices: Any) -> dict[str, Any]:
+def one(source: str, target: str, folder: Path, steps: dict[str, Any] | None = None, **choices: Any) -> dict[str, Any]:
     import pyarrow.parquet as pq
     from invoke.exceptions import Exit
 
@@ -44,7 +46,7 @@ def one(source: str, target: str, folder: Path, steps: bool = False, **choices: 
         return {"said": said.getvalue(), "error": str(problem)}
     whole = pq.read_table(folder / "table")
     return {
-        "run": run(folder / "run") if steps else {},
+        "run": {} if steps is None else run(folder / "run", steps),
         "said": said.getvalue(),
         "rows": whole.num_rows,
         "types": {name: str(type_) for name, type_ in zip(whole.schema.names, whole.schema.types, strict=True)},
@@ -60,7 +62,7 @@ def one(source: str, target: str, folder: Path, steps: bool = False, **choices: 
     }
 
 
-def run(folder: Path) -> dict[str, Any]:
+def run(folder: Path, options: dict[str, Any]) -> dict[str, Any]:
     """What the five steps make of the table that was adopted, read as invoke.yaml says: rows, metrics or a refusal."""
     import pyarrow.parquet as pq
     import yaml
@@ -85,10 +87,11 @@ def run(folder: Path) -> dict[str, Any]:
         gather.main(told["source"], at["table"], reading)
         validate.main(at["table"], at["validated"], at["report"], target=goal[0], problem_type=goal[1])
         preprocess.main(at["validated"], goal[0], at["train"], at["test"], goal[1])
-        train.main(at["train"], goal[0], at["model"], at["cv"], goal[1], max_iter=3, folds=2)
+        train.main(at["train"], goal[0], at["model"], at["cv"], goal[1], **options)
         results = (at[name] for name in ("predictions", "metrics", "evaluation", "report"))
         predict.main(at["model"], at["test"], goal[0], *results, goal[1])
-        found["metrics"] = at["metrics"].read_text(encoding="utf-8").split()[::2]
+        lines = (at["cv"].read_text(encoding="utf-8") + at["metrics"].read_text(encoding="utf-8")).splitlines()
+        found["metrics"] = {name: float(value) for name, value in map(str.split, lines)}
     except StepError as problem:
         found["refused"] = str(problem)
     rows = (name for name in ("table", "validated", "train", "test", "predictions") if at[name].exists())

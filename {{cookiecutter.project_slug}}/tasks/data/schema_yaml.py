@@ -32,14 +32,14 @@ def _text(value: str) -> str:
 
 
 def _dtype(type_: Any) -> str | None:
-    """The pandera type of an Arrow type, one that can hold missing values; None for what pandera does not check."""
+    """pandera's type of an Arrow type, which can hold missing values; None for what it would round or cannot check."""
     import pyarrow.types as is_
 
     if is_.is_boolean(type_):
         return "boolean"
     if is_.is_integer(type_):
         return "UInt64" if is_.is_uint64(type_) else "Int64"
-    if is_.is_floating(type_) or is_.is_decimal(type_) or is_.is_null(type_):
+    if is_.is_floating(type_) or is_.is_null(type_):
         return "float64"
     if is_.is_date(type_) or (is_.is_timestamp(type_) and type_.tz is None):
         return "datetime64[ns]"

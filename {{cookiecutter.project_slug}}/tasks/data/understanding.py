@@ -93,7 +93,8 @@ def _may_name_rows(column: Column) -> bool:
     """Whether a value per row would be a name or a number of the row: measurements differ in every row too."""
     import pyarrow.types as is_
 
-    return column.kind == "category" or bool(is_.is_integer(column.type))
+    whole = is_.is_integer(column.type) or (is_.is_decimal(column.type) and column.type.scale == 0)
+    return column.kind == "category" or bool(whole)
 
 
 def judge(columns: list[Column], target: Column, classes: bool) -> None:

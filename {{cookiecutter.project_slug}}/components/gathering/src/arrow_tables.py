@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.types as is_
 from pyarrow.parquet import ParquetWriter
 
-from kinds import quoted
+from deciding import LONG, ROUNDED, endless_note
+from kinds import quoted, sql_of
 from reading import Gathered, Reading
 from shared.step import StepError
 from shared.tables import batches, schema_of
@@ -105,11 +106,17 @@ def plain(column: Any, field: Any, reading: Reading) -> Any:
 def copy_json(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], target: Path, reading: Reading) -> Gathered:
     """Write files of JSON lines, or of a list of objects, as one table."""
     paths = ", ".join(quoted(str(file)) for file in files)
-    source = f"read_json([{paths}], sample_size = -1, maximum_object_size = 33554432, compression = 'none')"
+    options = "sample_size = -1, maximum_object_size = 33554432, compression = 'none'"
+    source = f"read_json([{paths}], {options})"
     try:
-        columns = connection.execute(f"DESCRIBE FROM {source}").fetchall()
+        columns = {name: type_ for name, type_, *_ in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
+        if rounded := [name for name, type_ in columns.items() if type_ in ("DOUBLE", "HUGEINT", "UHUGEINT")]:
+            # The digits as they are written: to DuckDB such a number is a double before it is a text.
+            types = columns | dict.fromkeys(rounded, "VARCHAR")
+            declared = ", ".join(f"{quoted(name)}: {quoted(type_)}" for name, type_ in types.items())
+            source = f"read_json([{paths}], {options}, columns = {{{declared}}})"
         chosen, notes = [], {}
-        for name, type_, *_ in columns:
+        for name, type_ in columns.items():
             column = '"' + name.replace('"', '""') + '"'
             if name in reading.drop:
                 continue
@@ -119,8 +126,12 @@ def copy_json(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], targ
                 chosen.append(f"{column}->>'$' AS {column}")
             elif reading.columns.get(name) == "text":
                 chosen.append(f"CAST({column} AS VARCHAR) AS {column}")
+            elif name in rounded:
+                value, note = as_number(connection, source, column)
+                chosen.append(f"{value} AS {column}")
+                notes |= {name: note} if note else {}
             else:
-                chosen.append(f"CAST({column} AS DOUBLE) AS {column}" if type_ in ("HUGEINT", "UHUGEINT") else column)
+                chosen.append(column)
         if not chosen:
             held = ", ".join(f"{name!r} ({note})" for name, note in notes.items()) or "none"
             said = f"{files[0].name!r} has no column of single values: {held}"
@@ -134,7 +145,20 @@ def copy_json(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], targ
         raise StepError(
             f"{files[0].name!r} cannot be read as JSON: {words_of(ValueError(first))}. Correct the file."
         ) from problem
-    return Gathered(int(found[0]), len(chosen), [], notes, [name for name, *_ in columns], reading)
+    return Gathered(int(found[0]), len(chosen), [], notes, list(columns), reading)
+
+
+def as_number(connection: duckdb.DuckDBPyConnection, source: str, column: str) -> tuple[str, str]:
+    """What a column of numbers, written as text, is as SQL, so that no digit before the point is lost; and a note."""
+    long, exact = LONG.format(c=column), sql_of("long", column)
+    ask = f"count({column}), count(*) FILTER ({long}), count({exact}), max_by({column}, length({column}))"
+    found: Any = connection.execute(f"SELECT {ask} FROM {source}").fetchone()
+    values, many, fitting, longest = found
+    if many and fitting == values:
+        return exact, f"whole numbers such as {longest!r}, kept exactly"
+    if many and (endless := endless_note(longest)):
+        return column, endless
+    return f"CAST({column} AS DOUBLE)", f"numbers such as {longest[:30]!r}, {ROUNDED}" if many else ""
 
 
 def sheet_as_csv(path: Path, target: Path) -> str:

@@ -1,5 +1,6 @@
 """What the columns of a delimited file hold, decided from all of their values, and said where it is not plain."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,12 @@ from shared.step import StepError
 AT_ONCE = 40  # columns that one query asks about: what DuckDB takes to plan it grows with their square
 HEAD_ROWS = 1_000  # by which a kind is ruled out for a column
 ZEROS = "regexp_full_match({c}, '[-+]?0[0-9]+')"
+# More digits before the point than a double holds; the first two conditions are quick, and sort out most values.
+LONG = (
+    "strlen({c}) > 15 AND instr({c}, '.') NOT BETWEEN 1 AND 15 AND regexp_full_match({c}, '[-+]?[0-9]{{16,}}[.0-9]*')"
+)
+MOST = 38  # digits of a whole number that is kept exactly
+ROUNDED = "of more than 15 digits, which are rounded"
 COMMA = r"regexp_matches({c}, '\d,(\d{{1,2}}|\d{{4,}})\D*$')"  # no groups of thousands end so
 
 
@@ -22,7 +29,8 @@ class Fit:
     missing: int = 0  # values that are one of the reading's words for it
     missing_words: list[str] = field(default_factory=list)
     zeros: int = 0  # numbers of digits alone that begin with 0, such as 007
-    zero: str = ""  # one of them
+    long: int = 0  # numbers of more than 15 digits
+    zero: str = ""  # one of those that begin with 0
     commas: int = 0  # values in which a comma is surely a decimal one
     example: str = ""  # the longest value
     fits: dict[str, int] = field(default_factory=dict)
@@ -106,12 +114,13 @@ def count(connection: Any, source: str, kinds: Mapping[str, Sequence[str]], miss
     asked = []
     for c, tried in kinds.items():
         asked += [f"count({c})", f"count(*) FILTER (strlen({c}) <= {longest} AND {c} IN ({words}))"]
-        asked.append(f"count(*) FILTER ({c} ^@ '0' AND {ZEROS.format(c=c)})" if "number" in tried else "0")
+        for odd in (f"{c} ^@ '0' AND {ZEROS.format(c=c)}", LONG.format(c=c)):
+            asked.append(f"count(*) FILTER ({odd})" if "number" in tried else "0")
         asked += [f"count({sql_of(kind, c)})" for kind in tried]
     found = iter(connection.execute(f"SELECT {', '.join(asked)} FROM {source}").fetchone())
     result = {}
     for c, tried in kinds.items():
-        result[c] = Fit(values=next(found), missing=next(found), zeros=next(found))
+        result[c] = Fit(values=next(found), missing=next(found), zeros=next(found), long=next(found))
         result[c].fits = {kind: next(found) for kind in tried}
     return result
 
@@ -119,7 +128,8 @@ def count(connection: Any, source: str, kinds: Mapping[str, Sequence[str]], miss
 def is_odd(fit: Fit) -> bool:
     """Whether the values have to be looked at: some are no such value, or written in a way that has to be said."""
     fitting = [kind for kind, count in fit.fits.items() if count == fit.values and kind not in ("text", "empty")]
-    return bool(fit.missing or fit.zeros or fit.values == 0 or set(fitting) & set(GROUPED)) or (
+    long = fit.long and "whole" not in fitting
+    return bool(fit.missing or fit.zeros or long or fit.values == 0 or set(fitting) & set(GROUPED)) or (
         not fitting and len(fit.fits) > 1
     )
 
@@ -137,7 +147,8 @@ def look_at(connection: Any, source: str, kinds: Mapping[str, Sequence[str]], mi
         lost, zeros = f"coalesce({c} IN ({words}), false)", ZEROS.format(c=c)
         known = f"{c} IS NOT NULL AND NOT {lost}"
         asked += [f"count(*) FILTER ({known})", f"count(*) FILTER ({lost})", f"approx_top_k({c}, 3) FILTER ({lost})"]
-        asked += [f"count(*) FILTER ({zeros})", f"any_value({c}) FILTER ({zeros})"]
+        asked += [f"count(*) FILTER ({zeros})", f"count(*) FILTER ({LONG.format(c=c)})"]
+        asked.append(f"any_value({c}) FILTER ({zeros})")
         asked += [f"count(*) FILTER ({COMMA.format(c=c)})", f"max_by({c}, length({c}))"]
         for kind in tried:
             value = sql_of(kind, c)
@@ -145,7 +156,7 @@ def look_at(connection: Any, source: str, kinds: Mapping[str, Sequence[str]], mi
     found = iter(connection.execute(f"SELECT {', '.join(asked)} FROM {source}").fetchone())
     result = {}
     for c, tried in kinds.items():
-        values, lost, lost_words, *rest = (next(found) for _ in range(7))
+        values, lost, lost_words, *rest = (next(found) for _ in range(8))
         result[c] = fit = Fit(values, lost, lost_words or [], *rest)
         for kind in tried:
             fit.fits[kind], fit.misfits[kind] = next(found), next(found) or []
@@ -174,9 +185,12 @@ def decide(name: str, fit: Fit, reading: Reading, decimal: str) -> Decided:
     kind = preferred(others, decimal)
     if not kind or (best < fit.values and (kind == "flag" or not meant_as_missing(fit, kind))):
         return Decided("text", note=lost_note(fit, "text"))
-    if fit.zeros and kind in ("whole", "number") and fit.zeros + fit.fits.get("whole", 0) >= best:
+    whole = max(fit.fits.get("whole", 0), fit.fits.get("long", 0))
+    if fit.zeros and kind in ("whole", "long", "number") and fit.zeros + whole >= best:
         many = f"{fit.zeros} values begin" if fit.zeros > 1 else "a value begins"
         return Decided("text", note=f"kept as text: {many} with 0, such as {fit.zero!r}", keep=True)
+    if fit.long and kind == "number" and (endless := endless_note(fit.example)):
+        return Decided("text", note=endless, keep=True)
     strict, read = best == fit.values, how_read(fit, kind, others)
     keep = not strict or bool(read and not (kind == "1.234,56" and decimal == ","))
     return Decided(kind, strict, "; ".join(filter(None, [lost_note(fit, kind), read])), keep)
@@ -197,6 +211,13 @@ def meant_as_missing(fit: Fit, kind: str) -> bool:
     return share >= 0.99 or (share >= 0.9 and len(words) <= 3)
 
 
+def endless_note(longest: str) -> str:
+    """Why a column of numbers is text, where the longest is a whole one that no kind of number holds; else empty."""
+    if len(longest) <= MOST or not longest.lstrip("-+").isdigit():
+        return ""
+    return f"kept as text: whole numbers of up to {len(longest)} digits, more than a number here holds"
+
+
 def lost_note(fit: Fit, kind: str) -> str:
     """Which values were taken as missing, and how many."""
     words = [*fit.missing_words, *fit.misfits.get(kind, [])]
@@ -209,8 +230,13 @@ def lost_note(fit: Fit, kind: str) -> str:
 
 def how_read(fit: Fit, kind: str, others: Sequence[str] = ()) -> str:
     """How values were read that a program would not take so by itself."""
-    if kind in ("1,234.56", "1.234,56"):
-        return f"numbers such as {fit.example[:30]!r}, read as {kind}"
+    long = len(re.sub(r"\D", "", re.split(r"[.,]\d{1,2}\D*$", fit.example)[0])) > 15
+    if kind in GROUPED:
+        return f"numbers such as {fit.example[:30]!r}, read as {kind}" + f", {ROUNDED}" * long
+    if kind == "long":
+        return f"whole numbers such as {fit.example[:MOST]!r}, kept exactly"
+    if kind == "number" and fit.long:
+        return f"numbers such as {fit.example[:30]!r}, {ROUNDED}"
     if not kind.startswith("%"):
         return ""
     words = {"%d": "day", "%m": "month", "%Y": "year", "%b": "month", "%H": "hour", "%M": "minute", "%S": "second"}

@@ -229,7 +229,7 @@ def account(files: Sequence[Path], dialect: Dialect, rows: int) -> list[str]:
     lines = quotes = 0
     for file in files:
         found, quoting = count_lines(file, dialect)
-        lines += found - dialect.skip - 1
+        lines += found - dialect.head
         quotes += quoting
     if rows == lines:
         return []

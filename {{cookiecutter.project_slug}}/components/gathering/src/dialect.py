@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from kinds import quoted
-from reading import Reading
+from reading import WORDS, Reading
 from shared.step import StepError
 
 HEAD_BYTES = 1 << 20
@@ -20,6 +20,10 @@ SAMPLE_ROWS = 20_480  # that the sniffer looks at
 DELIMITERS = ",;\t|"
 NAME = 1_000  # characters of a name, at most: YAML takes no longer one for a key
 NUMBER = re.compile(r"[-+]?[\d.,]*\d")
+HEADER_ROWS = 3  # at most
+VALUE = re.compile(r"[^A-Za-z]*\d[^A-Za-z]*([eE][-+]?\d+)?[^A-Za-z]*")  # a number, an amount, a date
+# A unit in brackets, or a type.
+TYPES = re.compile(r"(?i)^\s*([(\[].*[)\]]|float|int|integer|double|decimal|number|numeric)\s*$")
 
 
 class NotUtf8(Exception):
@@ -35,7 +39,8 @@ class Dialect:
     delimiter: str
     quote: str
     escape: str
-    skip: int  # lines before the header
+    skip: int  # rows before the last of the header, which the reader passes over
+    head: int  # lines up to its end
     names: list[str]
     unnamed: list[str]  # those of the names that the file does not say
     newline: bytes
@@ -64,15 +69,22 @@ def dialect_of(connection: duckdb.DuckDBPyConnection, path: Path, reading: Readi
     rows = list(rows_of(text, delimiter, quote, escape))[: -1 if cut else None]
     width = Counter(len(row) for _, row in rows if row).most_common(1)[0][0] if rows else 0
     number = header_of([row for _, row in rows], width)
-    skip = rows[number - 1][0] if number else 0
-    names, notes = named(rows[number][1])
-    unnamed = [name for name, said in zip(names, rows[number][1], strict=True) if not said.strip()]
-    if skip and not (told and skip == 1):
-        shown = " | ".join(line.strip() for line in lines[:skip] if line.strip())
-        notes.append(f"{skip} line{'s' * (skip > 1)} before the header left out: {shown[:80]!r}")
-    refuse_data_as_header(path, rows[number][1], [row for _, row in rows[number + 1 :]], lines[skip])
+    before = rows[number - 1][0] if number else 0
+    more = more_of_header([row for _, row in rows[number:]])
+    header, left = header_from([row for _, row in rows[number : number + more + 1]])
+    names, notes = named(header)
+    unnamed = [name for name, said in zip(names, header, strict=True) if not said.strip()]
+    if before and not (told and before == 1):
+        shown = " | ".join(line.strip() for line in lines[:before] if line.strip())
+        notes.append(f"{before} line{'s' * (before > 1)} before the header left out: {shown[:80]!r}")
+    for row in left:
+        shown = " | ".join(cell.strip() for cell in row if cell.strip())
+        notes.append(f"the header has {more + 1} lines, of which this one is left out: {shown[:80]!r}")
+    if more and not left:
+        notes.append(f"the header has {more + 1} lines, which are put together: {max(names, key=len)[:80]!r}")
+    refuse_data_as_header(path, header, [row for _, row in rows[number + more + 1 :]], lines[before])
     newline = b"\n" if b"\n" in head or b"\r" not in head else b"\r"
-    return Dialect(delimiter, quote, escape, skip, names, unnamed, newline, notes)
+    return Dialect(delimiter, quote, escape, number + more, rows[number + more][0], names, unnamed, newline, notes)
 
 
 def sniffed(
@@ -134,6 +146,45 @@ def header_of(rows: list[list[str]], width: int) -> int:
         if filled and not title and not comment and not re.match("sep=.?$", row[0]):
             return number
     return next((number for number, row in enumerate(rows) if any(cell.strip() for cell in row)), 0)
+
+
+def more_of_header(rows: list[list[str]]) -> int:
+    """How many of the rows below the first are still header: units, types, questions, or names under names.
+
+    They have words in the columns in which the rows below have values such as numbers and dates, and no value in any.
+    """
+    width = len(rows[0])
+    for more in range(HEADER_ROWS - 1, 0, -1):
+        above, below = rows[1 : more + 1], [row for row in rows[more + 1 : more + 51] if len(row) == width]
+        if len(below) < 5 or any(len(row) != width for row in above):
+            continue
+        valued = [n for n in range(width) if sum(is_value(row[n]) for row in below) > 0.9 * len(below)]
+        again = {n: {row[n] for row in below} | WORDS for n in valued}
+        words = [sum(not {row[n], row[n].strip().lower()} & again[n] for n in valued) for row in above]
+        # A row of a table may have a word where there should be a number; in several columns, it is no row of it.
+        if max(words) >= (1 if any(map(TYPES.search, above[0])) else 2) and not any(
+            is_value(row[n]) for row in above for n in valued
+        ):
+            return more
+    return 0
+
+
+def is_value(cell: str) -> bool:
+    return bool(VALUE.fullmatch(cell))
+
+
+def header_from(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """The names in the rows of a header, and the rows that are in none of them.
+
+    They are those of the first row in which each column has one of its own, or else of all rows together.
+    """
+    for row in rows if len(rows) > 1 else []:
+        names = [cell.strip() for cell in row]
+        if all(names) and len({*names}) == len(names):
+            return row, [other for other in rows if other is not row]
+    if len(rows) == 1:
+        return rows[0], []
+    return [" ".join(filter(None, map(str.strip, cells))) for cells in zip(*rows, strict=True)], []
 
 
 def named(header: list[str]) -> tuple[list[str], list[str]]:

@@ -30,6 +30,7 @@ KINDS: dict[str, str] = {
     # Only what is written as it would be: 1.5 would be rounded to 2, and 007 loses its zeros.
     "whole": "CASE WHEN CAST(try_cast({c} AS BIGINT) AS VARCHAR) = {c} THEN try_cast({c} AS BIGINT) END",
     "flag": "CASE lower({c}) WHEN 'true' THEN true WHEN 'false' THEN false END",
+    "long": "CASE WHEN CAST(try_cast({c} AS DECIMAL(38, 0)) AS VARCHAR) = {c} THEN try_cast({c} AS DECIMAL(38, 0)) END",
     "number": "CASE WHEN NOT contains({c}, '_') THEN nullif(try_cast({c} AS DOUBLE), CAST('nan' AS DOUBLE)) END",
     "1,234.56": grouped(",", "."),
     "1.234,56": grouped(".", ","),
@@ -53,7 +54,7 @@ KINDS["text"] = "{c}"
 KINDS["empty"] = "NULL"
 
 GROUPED = ("1,234.56", "1.234,56")
-NUMBERS = ("whole", "number", *GROUPED)
+NUMBERS = ("whole", "long", "number", *GROUPED)
 
 
 def sql_of(kind: str, column: str) -> str:

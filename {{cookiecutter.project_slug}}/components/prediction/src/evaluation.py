@@ -55,8 +55,8 @@ def evaluate_numbers(truth: Any, said: Any) -> Evaluation:
     found.scores["r2"] = float(score.r2_score(truth, said)) if len(truth) > 1 else float("nan")
     some = np.random.default_rng(0).permutation(len(truth))[:1000]
     true, predicted = truth[some], said[some]
-    if max(abs(true).max(), abs(predicted).max()) > 1e100:  # pygal computes with squares of these
-        found.plots = ["The numbers are too large to be drawn."]
+    if not drawable(true) or not drawable(predicted):
+        found.plots = ["The numbers are too large, or too much alike, to be drawn."]
         return found
     ends = [(end, end) for end in (true.min(), true.max())]
     level = [(end, 0) for end in (predicted.min(), predicted.max())]
@@ -65,3 +65,9 @@ def evaluate_numbers(truth: Any, said: Any) -> Evaluation:
         plots.dots("Residuals", "predicted", "true minus predicted", (predicted, true - predicted), level),
     ]
     return found
+
+
+def drawable(numbers: Any) -> bool:
+    """Whether pygal can make a scale for them: it takes squares, and steps from one end to the other."""
+    span, most = np.ptp(numbers), abs(numbers).max()
+    return bool(most <= 1e100 and (not span or span > 1e-12 * most))
