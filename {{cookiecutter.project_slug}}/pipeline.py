@@ -11,9 +11,13 @@ from kfp.components import load_component_from_file
 from kfp.dsl.yaml_component import YamlComponent
 
 
-def component(name: str) -> YamlComponent:
-    """The step in `components/{name}`; its image's registry and tag are filled in when the pipeline is compiled."""
-    return load_component_from_file(str(Path(__file__).parent / "components" / name / "component.yaml"))
+def component(name: str, part: str = "") -> YamlComponent:
+    """The step in `components/{name}`, or another one that its image has, of `component.{part}.yaml` there.
+
+    The image's registry and tag are filled in when the pipeline is compiled.
+    """
+    file = f"component.{part}.yaml" if part else "component.yaml"
+    return load_component_from_file(str(Path(__file__).parent / "components" / name / file))
 
 
 gather = component("gathering")
@@ -21,6 +25,9 @@ validate = component("validation")
 preprocess = component("preprocessing")
 train = component("training")
 predict = component("prediction")
+champion = component("registration", "champion")
+evaluate = component("evaluation")
+register = component("registration")
 
 
 @dsl.pipeline(description="Learns to predict one column of a table from the others.")
@@ -30,6 +37,10 @@ def pipeline(
     problem_type: str,
     reading: dict[str, Any] = {},  # noqa: B006  how the source is read where it is not plain: `inv data.adopt` sets it
     source_fingerprint: str = "",  # `inv run` fills this in, so that a changed source is never served from the cache
+    models: str = "",  # where versions of the model are kept: the setting `models`
+    models_fingerprint: str = "",  # filled in likewise: it changes when another version becomes the champion
+    promotion: dict[str, Any] = {},  # noqa: B006  when a new model becomes the champion: the setting `promotion`
+    code: dict[str, Any] = {},  # noqa: B006  filled in: the commit and the images
     test_size: float = 0.2,
     seed: int = 0,
     learning_rate: float = 0.1,
@@ -46,6 +57,32 @@ def pipeline(
     trees = {"max_iter": max_iter, "max_leaf_nodes": max_leaf_nodes, "early_stopping": early_stopping}
     learning = {"train": split.outputs["train"], "folds": folds, "seed": seed, **trees}
     trained = train(learning_rate=learning_rate, **learning, **kind)
-    predict(model=trained.outputs["model"], table=split.outputs["test"], **kind)
+    predicted = predict(model=trained.outputs["model"], table=split.outputs["test"], **kind)
+    store = {"models": models, "models_fingerprint": models_fingerprint}
+    rival = champion(candidate=trained.outputs["model"], **store)
+    judged = evaluate(
+        predictions=predicted.outputs["predictions"],
+        champion=rival.outputs["model"],
+        champion_version=rival.outputs["version"],
+        champion_target=rival.outputs["target"],
+        champion_problem_type=rival.outputs["problem_type"],
+        promotion=promotion,
+        **kind,
+    )
+    register(
+        model=trained.outputs["model"],
+        model_card=trained.outputs["model_card"],
+        schema=validated.outputs["held"],
+        train=split.outputs["train"],
+        predictions=predicted.outputs["predictions"],
+        metrics=predicted.outputs["metrics"],
+        decision=judged.outputs["decision"],
+        reason=judged.outputs["reason"],
+        champion_version=rival.outputs["version"],
+        data=source_fingerprint,
+        code=code,
+        **store,
+        **kind,
+    )
     with dsl.ParallelFor(learning_rates) as rate:
         train(learning_rate=rate, **learning, **kind)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from helpers.inv import inv
-from helpers.penguins import LOADS, PENGUINS, STEPS, kind, newest, outputs
+from helpers.penguins import COMPONENTS, LOADS, PENGUINS, STEPS, kind, newest, outputs
 from helpers.template import Bake
 
 
@@ -32,7 +32,8 @@ def test_a_new_project_is_clean_and_its_own_tests_pass(project: Path) -> None:
 def test_the_run_is_recorded(project: Path) -> None:
     run = newest(project)
     assert list(run["parameters"]) == sorted(run["parameters"])
-    assert (run["engine"], run["status"], [step["name"] for step in run["steps"]]) == ("host", "succeeded", STEPS)
+    assert (run["engine"], run["status"]) == ("host", "succeeded")
+    assert sorted(step["name"] for step in run["steps"]) == sorted(STEPS)
     assert all(step["seconds"] > 0 and not step["cached"] for step in run["steps"])
     assert 0 < sum(step["seconds"] for step in run["steps"]) <= run["seconds"]
     if kind(project) == "classification":
@@ -150,7 +151,7 @@ def test_a_model_has_a_card(project: Path) -> None:
 
 
 def test_metrics_reach_the_kfp_ui_as_metadata(project: Path) -> None:
-    types = {name: artifact["type"] for step in STEPS for name, artifact in outputs(project, step).items()}
+    types = {name: artifact["type"] for step in STEPS[:5] for name, artifact in outputs(project, step).items()}
     assert types["report"] == "system.HTML"
     assert types["metrics"] == "system.Metrics"
     assert types["evaluation"] == "system.ClassificationMetrics"
@@ -180,7 +181,7 @@ def test_one_lock_serves_the_host_and_the_images(project: Path) -> None:
 
     whole = pins(project / "requirements.txt")
     pyproject = (project / "pyproject.toml").read_text("utf-8")
-    for step in STEPS:
+    for step in COMPONENTS:
         lock = pins(project / "components" / step / "requirements.txt")
         assert lock and lock <= whole
         assert "kfp" not in {pin.split("==")[0] for pin in lock}

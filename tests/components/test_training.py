@@ -41,7 +41,7 @@ def test_many_rows_are_judged_by_three_folds() -> None:
 def test_early_stopping_is_an_option(tmp_path: Path) -> None:
     import skops.io
 
-    from fitted import TRUSTED
+    from shared.fitted import TRUSTED
 
     rows = 400
     x = np.random.default_rng(0).normal(size=rows)

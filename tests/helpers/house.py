@@ -11,7 +11,7 @@ CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
 TASKS = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}" / "tasks"
 # From the top to the ground: a room imports itself and those that come after it.
 ROOMS = [
-    *("tasks", "commands", "template", "upkeep", "data"),
+    *("tasks", "commands", "template", "upkeep", "data", "models"),
     *("kubeflow", "engine", "clusters", "report", "images", "runs"),
     *("project", "terminal", "masking", "files"),
 ]

@@ -15,7 +15,9 @@ PENGUINS = ["species", "island", "bill_length_mm", "bill_depth_mm", "flipper_len
 LOADS = re.compile(r"""<(script|link|img|iframe|image)[^>]+(src|href)=["']?(https?:)?//""")
 
 
-STEPS = ["gathering", "validation", "preprocessing", "training", "prediction"]
+STEPS = ["gathering", "validation", "preprocessing", "training", "prediction", "champion", "evaluation", "registration"]
+# The folders in components/, of which one has two steps.
+COMPONENTS = [step for step in STEPS if step != "champion"]
 
 
 def newest(project: Path) -> dict[str, Any]:

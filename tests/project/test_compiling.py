@@ -5,7 +5,7 @@ from pathlib import Path
 
 from helpers.flow import PIPELINE, Project
 from helpers.inv import inv
-from helpers.penguins import STEPS
+from helpers.penguins import COMPONENTS
 
 
 def test_a_pipeline_that_cannot_be_compiled_is_refused_with_its_line(flow: Project) -> None:
@@ -47,9 +47,9 @@ def test_compiled_files_hold_everything_that_a_cluster_needs(penguins: Path) -> 
     assert spec["pipelineInfo"]["name"] == "my-kfp-project"
     assert spec["root"]["inputDefinitions"]["parameters"]["source"]["defaultValue"] == "sample://penguins"
     images = {e["container"]["image"] for e in spec["deploymentSpec"]["executors"].values()}
-    assert len(images) == 5
+    assert len(images) == len(COMPONENTS)
     for image in images:
         assert re.fullmatch(r"localhost:5001/my-kfp-project/[a-z]+:[0-9a-f]{16}", image)
-    for step in STEPS:
+    for step in COMPONENTS:
         text = (penguins / f"build/{step}.yaml").read_text("utf-8")
         assert yaml.safe_load(text)["implementation"]["container"]["image"] in images

@@ -4,13 +4,13 @@ import subprocess
 import sys
 
 from helpers.inv import inv
-from helpers.penguins import STEPS
+from helpers.penguins import COMPONENTS
 from helpers.template import Bake
 
 
 def test_locks_are_renewed_together(bake: Bake) -> None:
     project = bake()
-    locks = [project / "requirements.txt", *(project / f"components/{step}/requirements.txt" for step in STEPS)]
+    locks = [project / "requirements.txt", *(project / f"components/{step}/requirements.txt" for step in COMPONENTS)]
     before = [path.read_text(encoding="utf-8") for path in locks]
     inv(project, "lock")
     assert [path.read_text(encoding="utf-8") for path in locks] == before, "nothing asked for something else"

@@ -27,6 +27,7 @@ ALONE = (
 )
 FAMILIES: dict[str, tuple[Any, ...]] = {
     "runs": (of.runs.listing, of.runs.show, of.runs.logs, of.runs.compare, of.runs.report, of.runs.watch),
+    "models": (of.models.listing, of.models.show, of.models.compare, of.models.promote, of.models.rollback),
     "cluster": (
         *(of.cluster.up, of.cluster.status, of.cluster.ui),
         *(of.cluster.proxy, of.cluster.down, of.cluster.reset),

@@ -26,6 +26,38 @@ def write_metadata(executor_input: str, metadata: Mapping[str, Mapping[str, Any]
     write_text(Path(outputs["outputFile"]), json.dumps({"artifacts": artifacts}, allow_nan=False))
 
 
+def read_metadata(executor_input: str, name: str) -> dict[str, Any]:
+    """What the step that wrote the input artifact `name` told of it; nothing without `executor_input`."""
+    if not executor_input:
+        return {}
+    listed = json.loads(executor_input)["inputs"].get("artifacts", {}).get(name, {}).get("artifacts") or [{}]
+    metadata: dict[str, Any] = listed[0].get("metadata") or {}
+    # KFP keeps a mapping as {"struct": ...}, and each number as one with a fraction.
+    mappings = {key: value["struct"] if _is_struct(value) else value for key, value in metadata.items()}
+    return {key: _whole(value) for key, value in mappings.items()}
+
+
+def run_of(executor_input: str, output: str) -> str:
+    """The id of the run that a step belongs to: on a cluster, and in the folder runs/, its artifacts lie under that.
+
+    An input would tell it too, and keep the step from ever being served from the cache.
+    """
+    if not executor_input:
+        return ""
+    uri: str = json.loads(executor_input)["outputs"]["artifacts"][output]["artifacts"][0]["uri"]
+    return ["", "", "", "", *uri.split("/")][-4]
+
+
+def _is_struct(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"struct"} and isinstance(value["struct"], dict)
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _whole(each) for key, each in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def confusion_matrix_metadata(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> dict[str, Any]:
     """Metadata of a ClassificationMetrics artifact: rows are the true labels, columns the predicted ones."""
     specs = [{"displayName": label} for label in labels]

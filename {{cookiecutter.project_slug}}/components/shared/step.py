@@ -44,6 +44,11 @@ def run(main: Callable[..., None]) -> None:
         sys.exit(f"error: {masked(' '.join(str(problem).split()))}")
 
 
+def given(path: Path | None) -> Path | None:
+    """The path of an artifact that may be left out: KFP then leaves the placeholder of its path as it is."""
+    return None if path is None or str(path).startswith("{{$") else path
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it on success and removed on any exception."""

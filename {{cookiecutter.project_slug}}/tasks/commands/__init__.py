@@ -1,5 +1,17 @@
 """One file for each family of commands: what is given, one call, what is printed, and the exit code."""
 
-from . import changes, checks, cluster, deploy, images, overview, positional, run, runs, template
+from . import changes, checks, cluster, deploy, images, models, overview, positional, run, runs, template
 
-__all__ = ["changes", "checks", "cluster", "deploy", "images", "overview", "positional", "run", "runs", "template"]
+__all__ = [
+    "changes",
+    "checks",
+    "cluster",
+    "deploy",
+    "images",
+    "models",
+    "overview",
+    "positional",
+    "run",
+    "runs",
+    "template",
+]

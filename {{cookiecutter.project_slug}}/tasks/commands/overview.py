@@ -14,6 +14,7 @@ GROUPS = {
     "today": ("run", "runs.report", "data.adopt"),
     "run": ("step", "test", "compile", "component.new"),
     "look": ("runs.list", "runs.show", "runs.logs", "runs.compare"),
+    "models": ("models.list", "models.show", "models.compare", "models.promote", "models.rollback"),
     "images": ("build", "push", "disk", "prune"),
     "cluster": (
         *("deploy", "schedule", "runs.watch", "cluster.up", "cluster.status", "cluster.ui"),

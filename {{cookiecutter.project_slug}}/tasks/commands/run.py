@@ -10,9 +10,10 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from ..files import ROOT
+from ..models.filled_in import fill_in
 from ..project.compiling import compile_pipeline, images_of
 from ..project.components import component_of
-from ..project.parameters import default_values, fingerprints, given_values, own_defaults, parameter_values
+from ..project.parameters import default_values, given_values, own_defaults, parameter_values
 from ..project.pipelines import Compiled
 from ..project.settings import Settings, load_settings
 from ..project.task_settings import secret_variables
@@ -68,8 +69,8 @@ def run(
     compiled = compile_pipeline(config, *which)
     parameters = parameter_values(compiled.spec, param)
     if on == "cluster":
-        _sources_anywhere(parameters)
-    fingerprints(parameters, param)
+        _seen_anywhere(parameters, config)
+    fill_in(parameters, param, config, local=on != "cluster")
     if on != "cluster":
         local = _local_run(on, parameters, compiled, config, int(jobs or config.jobs), warm=warm)
         local.pipeline(cache)
@@ -99,9 +100,12 @@ def run(
     finish(started, config)
 
 
-def _sources_anywhere(parameters: dict[str, Any]) -> None:
-    """Raises `Exit` for a source of data that only this machine sees."""
-    for source in [key for key in parameters if f"{key}_fingerprint" in parameters]:
+def _seen_anywhere(parameters: dict[str, Any], config: Settings) -> None:
+    """Raises `Exit` for a source of data that only this machine sees; says so of a model store."""
+    if parameters.get("models") == "" and config.models:
+        what = f"models is '{config.models}', a folder of this machine"
+        say(f"{what}, so this run keeps no version of its model: set it to an address of s3, gs or abfs in invoke.yaml")
+    for source in [key for key in parameters if f"{key}_fingerprint" in parameters and key != "models"]:
         if "://" not in str(parameters[source]):
             raise fail(
                 f"{source} is '{parameters[source]}', a file of this machine, which a cluster does not see: "

@@ -22,6 +22,8 @@ from .placeholders import command_line
 from .python_components import KFP_PACKAGES, PythonComponent, container_packages, host_python, program, python_component
 
 IMPORTED = cache.CACHE / "imported"
+# Parameters that name what a step writes outside of its outputs: the folder of the model store, and a table.
+WRITTEN = ("models", "destination")
 
 
 class Attempts:
@@ -88,7 +90,6 @@ class Attempts:
             entrypoint=len(command),
             log=log,
             environment={each["name"]: each.get("value", "") for each in container.get("env", [])},
-            reads=_reads(inputs),
             writes=[folder, *workspace],
             resources={
                 name: filled([value])[0] if isinstance(value, str) else value
@@ -97,6 +98,8 @@ class Attempts:
             elsewhere=lambda: custom_paths(given),
             timeout=float(kubernetes["activeDeadlineSeconds"]) if "activeDeadlineSeconds" in kubernetes else None,
         )
+        job.writes += _writes(inputs) if self._run.engine == "docker" else []
+        job.reads = [path for path in _reads(inputs) if path not in job.writes]
         if python := python_component(container.get("command", [])):
             self._run_python(job, python, filled(args), folder / ".program")
         if not job.entrypoint and self._run.engine == "host":
@@ -143,6 +146,18 @@ def kubernetes_of(platform: Spec) -> dict[str, Spec]:
     found: dict[str, Spec] = (
         platform.get("platforms", {}).get("kubernetes", {}).get("deploymentSpec", {}).get("executors", {})
     )
+    return found
+
+
+def _writes(inputs: Inputs) -> list[Path]:
+    """The folders of this machine that a container is to write into, made where there are none."""
+    found = []
+    for name in WRITTEN:
+        value = inputs.parameters.get(name)
+        if isinstance(value, str) and value and "://" not in value and "\0" not in value:
+            path = ROOT / Path(value).expanduser()
+            found.append(path if name == "models" else path.parent)
+            found[-1].mkdir(parents=True, exist_ok=True)
     return found
 
 

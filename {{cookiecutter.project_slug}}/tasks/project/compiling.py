@@ -17,7 +17,7 @@ from invoke.exceptions import Exit
 from ..files import ROOT
 from ..masking import masked_values
 from ..terminal import fail, say
-from .components import COMPONENTS, component_names, component_of, image_reference
+from .components import component_files, component_names, component_of, image_reference
 from .condition_texts import quoted
 from .loop_items import parts_in_groups, typed_items
 from .mending import mend
@@ -158,6 +158,9 @@ def _compiled(name: str, function: Any, config: Settings, lines: dict[str, int])
             container = executors[label]["container"]
             if own := component_of(container["image"]):
                 container["image"] = image_reference(own, config)
+    if "code" in known:  # which code a scheduled run is of; `inv run` adds the commit
+        images = {own: image for image in images_of(compiled) if (own := component_of(image))}
+        known["code"].default_value.CopyFrom(pipeline_spec_builder.to_protobuf_value({"images": images}))
     return Compiled(name, called, compiled, function.platform_spec)
 
 
@@ -184,13 +187,13 @@ def write_compiled(pipelines: Sequence[Compiled], config: Settings) -> list[Path
         hidden = without_credentials(each.spec)
         pipeline_spec_builder.write_pipeline_spec_to_file(hidden, None, each.platform, str(partial))
         written.append(partial.replace(each.path))
-    for name in component_names():
-        text = (COMPONENTS / name / "component.yaml").read_text(encoding="utf-8")
+    for path in [path for name in component_names() for path in component_files(name)]:
+        name, text = path.parent.name, path.read_text(encoding="utf-8")
         resolved = re.sub(
             rf"(?m)^(\s*image:\s*)['\"]?{re.escape(name)}\b.*$", rf"\g<1>{image_reference(name, config)}", text
         )
         partial.write_text(resolved, encoding="utf-8")
-        written.append(partial.replace(build / f"{name}.yaml"))
+        written.append(partial.replace(build / path.name.replace("component", name, 1)))
     return written
 
 

@@ -1,4 +1,4 @@
-"""Whether each `component.yaml` is one that KFP takes, and fits its program."""
+"""Whether each `component.yaml`, or `component.{part}.yaml` beside it, is one that KFP takes, and fits its program."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import yaml
 
 from ..terminal import last_line
 from .compiling import import_kfp, sentence
-from .components import COMPONENTS, component_names
+from .components import COMPONENTS, component_files, component_names
 
 
 def check_components() -> list[str]:
@@ -20,16 +20,15 @@ def check_components() -> list[str]:
     Each is loaded as KFP loads it, and held against its program: the same options, required ones and defaults.
     """
     problems = []
-    for name in component_names():
+    for path in [path for name in component_names() for path in component_files(name)]:
         try:
-            _check_component(name)
+            _check_component(path.parent.name, path.read_text(encoding="utf-8"))
         except ValueError as error:
-            problems.append(f"components/{name}/component.yaml: {error}")
+            problems.append(f"components/{path.parent.name}/{path.name}: {error}")
     return problems
 
 
-def _check_component(name: str) -> None:
-    text = (COMPONENTS / name / "component.yaml").read_text(encoding="utf-8")
+def _check_component(name: str, text: str) -> None:
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -21,6 +21,11 @@ def component_names() -> list[str]:
     return sorted(path.parent.name for path in COMPONENTS.glob("*/component.yaml"))
 
 
+def component_files(name: str) -> list[Path]:
+    """A component's `component.yaml`, and those of other steps that its image has, `component.{part}.yaml`."""
+    return sorted((COMPONENTS / name).glob("component*.yaml"), key=lambda path: (len(path.name), path.name))
+
+
 def image_content(name: str) -> dict[str, bytes]:
     """All that a component's image is built from: the content of each file by its path from the project's root."""
     content = {}
@@ -28,7 +33,8 @@ def image_content(name: str) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*")):
             parts = path.relative_to(folder).parts
             hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
-            unused = parts == ("component.yaml",) or (len(parts) == 1 and path.suffix == ".in") or path.suffix == ".pyc"
+            declares = path.match("component*.yaml") or path.suffix == ".in"
+            unused = (len(parts) == 1 and declares) or path.suffix == ".pyc"
             if path.is_file() and not hidden and not unused:
                 content[path.relative_to(ROOT).as_posix()] = path.read_bytes()
     for path in FOR_ALL_IMAGES:

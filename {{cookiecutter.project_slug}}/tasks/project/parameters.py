@@ -5,17 +5,19 @@ import json
 import math
 import re
 from collections import ChainMap
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..masking import MASK, learn, masked_values
 from ..terminal import fail, near
-from .components import component_path
 from .pipelines import check_name
 from .settings import Settings
 
 if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
+
+
+# Settings that are the value of a pipeline's parameter of the same name.
+SETTINGS = ("models", "promotion")
 
 
 # parameter_type of a compiled pipeline -> its name in Python, how a text becomes one, what it may be already
@@ -86,6 +88,9 @@ def settings_values(pipeline: str, known: dict[str, int], config: Settings) -> d
     `known` are the pipeline's parameters with their types. Raises `Exit` as `typed` does.
     """
     shared = {name: value for name, value in config.parameters.items() if name in known}
+    shared |= {name: value for name in SETTINGS if name in known and (value := getattr(config, name))}
+    if "://" not in shared.get("models", "://"):
+        del shared["models"]  # a folder of this machine, which is filled in where a run can see it
     found = {name: typed(name, value, known, "invoke.yaml") for name, value in shared.items()}
     own = (config.pipelines.get(pipeline) or {}).items()
     return found | {name: typed(name, value, known, f"invoke.yaml: pipelines: {pipeline}") for name, value in own}
@@ -165,8 +170,13 @@ def default_values(spec: "PipelineSpec") -> dict[str, Any]:
 
 
 def own_defaults(spec: "PipelineSpec") -> dict[str, Any]:
-    """The defaults that a person may have set: without those of fingerprints, which are filled in."""
-    return {name: value for name, value in default_values(spec).items() if not name.endswith("_fingerprint")}
+    """The defaults that a person may have set: without those that are filled in."""
+    return {name: value for name, value in default_values(spec).items() if not is_filled_in(name)}
+
+
+def is_filled_in(name: str) -> bool:
+    """Whether a parameter's value comes from the project when a run starts (see filled_in.py)."""
+    return name == "code" or name.endswith("_fingerprint")
 
 
 def with_credentials(spec: "PipelineSpec") -> dict[str, Any]:
@@ -181,21 +191,3 @@ def whole(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: whole(item) for name, item in value.items()}
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e21 else value
-
-
-def fingerprints(values: dict[str, Any], given: list[str]) -> None:
-    """Fill in every parameter `X_fingerprint` that was not given, from the source that parameter `X` names.
-
-    The fingerprint changes with the source's content, and as an input of the step that reads it, so does its cache key.
-    """
-    set_by_hand = {text.partition("=")[0] for text in given}
-    for name in [n for n in values if f"{n}_fingerprint" in values and f"{n}_fingerprint" not in set_by_hand]:
-        with component_path():
-            from shared.sources import fingerprint
-            from shared.step import StepError
-
-            try:
-                values[f"{name}_fingerprint"] = fingerprint(str(values[name]))
-            except StepError:
-                # The step that reads the source says what is wrong with it; nothing older may stand in for it.
-                values[f"{name}_fingerprint"] = f"unreadable at {datetime.now(UTC).isoformat()}"

@@ -34,6 +34,7 @@ class Settings:
     kfp_manifests: str = ""
     kind_image: str = ""
     service_account: str = ""
+    models: str = ""
     runs_limit: str = "5 GB"
     page_metric: str = ""
     jobs: int = 0
@@ -41,13 +42,14 @@ class Settings:
     steps: dict[str, Any] = field(default_factory=dict)
     schedules: dict[str, Any] = field(default_factory=dict)
     pipelines: dict[str, dict[str, Any]] = field(default_factory=dict)
+    promotion: dict[str, Any] = field(default_factory=dict)
     aks: dict[str, Any] = field(default_factory=dict)
 
 
 # Settings that may be empty or left out, with what they are then; and those that hold settings of their own.
 OPTIONAL = {field.name: field.default for field in fields(Settings) if isinstance(field.default, str | int)}
 NAMES = [field.name for field in fields(Settings)]
-SECTIONS = {"parameters", "pipelines", "steps", "schedules", "aks"}
+SECTIONS = {"parameters", "pipelines", "promotion", "steps", "schedules", "aks"}
 
 
 def check_settings_file() -> None:

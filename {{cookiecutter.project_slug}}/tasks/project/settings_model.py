@@ -57,6 +57,16 @@ class Schedule(Section):
     pipeline: Annotated[str, Field(title="a pipeline's name in pipeline.py")] = "pipeline"
 
 
+class Promotion(Section):
+    """When a new model becomes the champion."""
+
+    metric: Annotated[str, Field(title="accuracy or f1_macro, or of quantities r2, rmse or mae")] = ""
+    at_least: Annotated[float, Field(title="a number")] = 0.0
+    at_most: Annotated[float, Field(title="a number")] = 0.0
+    better_by: Annotated[float, Field(title="a number")] = 0.0
+    manual: Annotated[bool, Field(title="true or false")] = False
+
+
 class Aks(Section):
     """What `inv aks.up` makes on Azure."""
 
@@ -96,6 +106,8 @@ class SettingsFile(Section):
         pattern=r"^(\d+(\.\d+)? ?(MB|GB|TB))?$",
     )
     page_metric: str | None = _text("The number at the top of a run's page.", "a metric's name")
+    models: str | None = _text("Where versions of the model are kept.", "a folder, or an address of s3, gs or abfs")
+    promotion: Annotated[Promotion | None, Field(title=LINES)] = None
     cloud: Literal["none", "azure"] | None = _text("What the project was made for.", "none or azure")
     template_version: str | None = _text("The template's release that this project was made from.")
     aks: Annotated[Aks | None, Field(title=LINES)] = None
@@ -121,6 +133,8 @@ def _sentence(error: ErrorDetails) -> str:
             return _said(error, Step, name, f"steps: '{owner}'", f"steps: {name} of '{owner}'")
         case "schedules", [owner, name, *_]:
             return _said(error, Schedule, name, f"schedules: {owner}", f"schedules: {owner}: {name}")
+        case "promotion", [name, *_]:
+            return _said(error, Promotion, name, "promotion", f"promotion: {name}")
         case "aks", [name, *_]:
             return _said(error, Aks, name, "aks", f"aks: {name}")
         case "steps", [owner]:

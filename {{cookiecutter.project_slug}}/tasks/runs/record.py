@@ -1,6 +1,7 @@
 """The record of a run: what it was, kept in `runs/<id>/run.json`, and how it is found again."""
 
 import contextlib
+import functools
 import json
 import math
 import os
@@ -173,6 +174,7 @@ def begin(run: Run) -> None:
         raise
 
 
+@functools.cache
 def code_version() -> dict[str, Any]:
     """The git commit of the project and whether the work tree differs from it; empty where there is no git."""
     try:

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from typer import Option
 
 from evaluation import Evaluation, evaluate_classes, evaluate_numbers
-from fitted import load_model, model_input
 from importance import Importance, importance
 from shared.features import target_values
+from shared.fitted import load_model, model_input
 from shared.metadata import write_metadata
 from shared.plots import bar
 from shared.reports import render

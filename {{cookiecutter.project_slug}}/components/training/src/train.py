@@ -6,6 +6,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait sleep: 
 
 import time
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +14,7 @@ import numpy as np
 import skops.io
 from typer import Option
 
-from card import fill_card
+from card import PACKAGES, fill_card
 from judgement import judge, split
 from model import baselines, make_model
 from shared.features import feature_names, features, target_values
@@ -54,11 +55,12 @@ def main(
         skops.io.dump(chosen, temporary)
     scores = judgement.metrics
     write_text(metrics, "".join(f"{name} {value}\n" for name, value in scores.items()))
+    parameters = options | {"early_stopping": early_stopping, "seed": seed}
     if model_card:
         about = {"target": target, "problem_type": problem_type, "data": fingerprint(str(train))}
-        parameters = options | {"early_stopping": early_stopping, "seed": seed}
         write_text(model_card, fill_card(about | {"parameters": parameters}, judgement, x, y, left_out))
     described = {"framework": "scikit-learn", "features": list(x.columns), "target": target, "rows": len(x)}
+    described |= {"parameters": parameters, "packages": {name: version(name) for name in PACKAGES}}
     write_metadata(executor_input, {"model": described, "metrics": scores})
     print(f"{len(x)} rows, {x.shape[1]} features:", *(f"{name} {value:.4g}" for name, value in scores.items()))
 

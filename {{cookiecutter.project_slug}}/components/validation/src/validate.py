@@ -19,7 +19,7 @@ from shared.features import is_date
 from shared.hints import leaks
 from shared.metadata import write_metadata
 from shared.reports import render
-from shared.step import StepError, run, write_text, writing
+from shared.step import StepError, given, run, write_text, writing
 from shared.tables import account_for_rows, batches, rows_of, schema_of
 
 EXAMPLES = 5
@@ -36,14 +36,21 @@ def main(
     table: Annotated[Path, Option(help="Parquet table to check.")],
     validated: Annotated[Path, Option(help="Parquet table to write, with the declared types.")],
     report: Annotated[Path, Option(help="HTML report to write, also where the table is refused.")],
-    schema: Annotated[Path, Option(help="The pandera schema.")] = SCHEMA,
+    schema: Annotated[Path | None, Option(help="The pandera schema of a model; without, schema.yaml is it.")] = None,
+    held: Annotated[Path | None, Option(help="Copy of the schema that the table was held against, to write.")] = None,
     target: Annotated[str, Option(help="Column to predict: what tells too much of it is noted.")] = "",
     problem_type: Annotated[Literal["classification", "regression"], Option(help="What it is.")] = "classification",
     executor_input: Annotated[str, Option(help="KFP's description of the task.")] = "",
 ) -> None:
+    declared_by = given(schema) or SCHEMA
+    rules = load_schema(declared_by)
+    if declared_by != SCHEMA and target in rules.columns:  # of a model, which is to say what the target is
+        rules = rules.update_column(target, required=False, nullable=True)
+    if held:
+        write_text(held, declared_by.read_text(encoding="utf-8"))
     with writing(validated) as temporary:
         missing = missing_values(table)
-        failures = validate(table, load_schema(schema), temporary)
+        failures = validate(table, rules, temporary)
         rows, hints = rows_of(table), leaks(table, target, problem_type)
         write_report(report, table, missing, failures, hints)
         shape = {"rows": rows, "columns": len(missing)}

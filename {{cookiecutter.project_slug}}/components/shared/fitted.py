@@ -1,10 +1,13 @@
 """The fitted model: loaded from its file, and given the columns that it learnt from."""
 
+import warnings
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import skops.io
+from sklearn.exceptions import InconsistentVersionWarning
 
 from shared.features import column_of, features, is_date
 from shared.step import StepError
@@ -18,8 +21,13 @@ def load_model(path: Path) -> Any:
         unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
         if unknown:
             raise StepError(f"the model holds types that are not trusted: {', '.join(unknown)}. Train it anew.")
-        return skops.io.load(path, trusted=TRUSTED)
-    except (ValueError, KeyError, OSError) as problem:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", InconsistentVersionWarning)
+            return skops.io.load(path, trusted=TRUSTED)
+    except InconsistentVersionWarning as problem:
+        made, here = problem.original_sklearn_version, problem.current_sklearn_version
+        raise StepError(f"the model was made by scikit-learn {made}, and here is {here}. Train it anew.") from problem
+    except (ValueError, KeyError, OSError, BadZipFile) as problem:
         raise StepError(f"{path.name!r} is not a readable skops model: {problem}. Train it anew.") from problem
 
 

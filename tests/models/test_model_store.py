@@ -1,0 +1,142 @@
+"""The model store: what is kept stays as it is, by folder and by bucket, however many write at once."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from shared.model_store import MODEL, Changed, Store, Version, state
+from shared.step import StepError
+from stand_ins.s3 import s3
+
+ABOUT = {"target": "sex", "problem_type": "classification"}
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    if request.param == "folder":
+        yield str(tmp_path / "our models")
+        return
+    with s3() as (variables, _):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        yield "s3://team/our models"
+
+
+def added(place: str, folder: Path, content: bytes) -> Version:
+    path = folder / f"{content.hex()}.skops"
+    path.write_bytes(content)
+    return Store(place).add({MODEL: path}, ABOUT)
+
+
+def test_a_version_is_read_as_it_was_kept(place: str, tmp_path: Path) -> None:
+    store = Store(place)
+    assert (store.numbers(), store.champion()) == ([], None)
+    version = added(place, tmp_path, b"a model")
+    assert store.version(1) == version and version.target == "sex"
+    store.fetch(version, MODEL, tmp_path / "out" / "model")
+    assert (tmp_path / "out" / "model").read_bytes() == b"a model"
+
+
+def test_of_many_writers_none_loses_a_version(place: str, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda i: added(place, tmp_path, bytes([i])), range(16)))
+    assert sorted(version.number for version in made) == list(range(1, 17))
+    store = Store(place)
+    for version in made:
+        assert store.version(version.number) == version
+
+
+def test_of_promotions_at_once_one_holds_and_the_others_are_told(place: str, tmp_path: Path) -> None:
+    versions = [added(place, tmp_path, bytes([i])) for i in range(6)]
+
+    def promoted(version: Version) -> bool:
+        try:
+            Store(place).promote(version, "somebody", instead=0)
+        except Changed:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        held = list(pool.map(promoted, versions))
+    assert held.count(True) == 1
+    champion = Store(place).champion()
+    assert champion == versions[held.index(True)]
+
+
+def test_a_rollback_goes_back_one_change_at_a_time_and_not_past_the_first(place: str, tmp_path: Path) -> None:
+    store = Store(place)
+    with pytest.raises(StepError, match="there is no champion: there is none before it"):
+        store.rollback("somebody")
+    first, second, third = (added(place, tmp_path, bytes([i])) for i in range(3))
+    for version in (first, second, third):
+        store.promote(version, "somebody")
+    assert [each.number for each in store.rollback("somebody")] == [3, 2]
+    assert [each.number for each in store.rollback("somebody")] == [2, 1]
+    assert store.champion() == first
+    with pytest.raises(StepError, match="version 1 is the first champion: there is none before it to go back to"):
+        store.rollback("somebody")
+    store.promote(third, "somebody")
+    assert [change.version for change in store.changes()] == [1, 3]
+
+
+def test_the_state_changes_with_the_champion(place: str, tmp_path: Path) -> None:
+    store = Store(place)
+    assert state(store) != state(store), "an empty store may have been another one"
+    store.promote(added(place, tmp_path, b"1"), "somebody")
+    first = state(store)
+    assert first == state(store)
+    store.promote(added(place, tmp_path, b"2"), "somebody")
+    assert state(store) != first
+
+
+def test_a_store_that_was_cut_or_changed_is_found_out(tmp_path: Path) -> None:
+    place = tmp_path / "models"
+    version = added(str(place), tmp_path, b"a model")
+    store = Store(str(place))
+    file = next(place.glob("files/*/*"))
+    file.chmod(0o644)
+    file.write_bytes(b"another one")
+    with pytest.raises(StepError, match=r"the model.skops of version 1 is not what was kept"):
+        store.fetch(version, MODEL, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    file.unlink()
+    with pytest.raises(StepError, match=r"the model.skops of version 1 is gone"):
+        store.fetch(version, MODEL, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"number": 7, "files": {}}', '{"number": "x"', '{"files": 3}', "null"]
+)
+def test_an_entry_that_is_none_is_a_sentence(tmp_path: Path, text: str) -> None:
+    place = tmp_path / "models"
+    added(str(place), tmp_path, b"a model")
+    (place / "versions" / "000001.json").write_text(text)
+    with pytest.raises(StepError, match="version 1 of the model store cannot be read"):
+        Store(str(place)).version(1)
+
+
+def test_what_a_newer_template_adds_is_passed_over(tmp_path: Path) -> None:
+    place = tmp_path / "models"
+    version = added(str(place), tmp_path, b"a model")
+    path = place / "versions" / "000001.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"of tomorrow": 1}))
+    assert Store(str(place)).version(1) == version
+
+
+def test_a_place_that_cannot_be_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StepError, match="not a place for models"):
+        Store("ftp://team/models")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StepError, match="cannot be used: Not a directory"):
+        added(str(tmp_path / "file"), tmp_path, b"a model")
+    with s3() as (variables, _):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(
+            StepError, match=r"cannot be used: .*Check the address, the network and your credentials"
+        ) as told:
+            Store("s3://another/models").numbers()
+        assert "secret-of-a-test" not in str(told.value)

@@ -1,0 +1,58 @@
+"""Champion: the version in use, fetched from the model store."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Option
+
+from shared.metadata import write_metadata
+from shared.model_store import MODEL, PROFILE, SCHEMA, Store, Version, sha256
+from shared.step import StepError, given, run, write_text
+
+
+def main(
+    model: Annotated[Path, Option(help="Model to write; empty if there is none.")],
+    schema: Annotated[Path, Option(help="Schema of the tables that it takes, to write.")],
+    profile: Annotated[Path, Option(help="Profile of the rows that it learnt from, to write.")],
+    version: Annotated[Path, Option(help="Its number to write; 0 if there is none.")],
+    target: Annotated[Path, Option(help="Column that it predicts, to write.")],
+    problem_type: Annotated[Path, Option(help="What that is, to write.")],
+    models: Annotated[str, Option(help="The model store.")] = "",
+    models_fingerprint: Annotated[str, Option(help="Changes when the champion does.")] = "",
+    candidate: Annotated[Path | None, Option(help="Model that is to be held against the champion.")] = None,
+    required: Annotated[Literal["true", "false"], Option(help="Whether to fail where there is none.")] = "false",
+    executor_input: Annotated[str, Option(help="KFP's description of the task.")] = "",
+) -> None:
+    if required == "true" and not models:
+        raise StepError("no model store is set. Set models in invoke.yaml, and train: inv run")
+    store = Store(models) if models else None
+    found = rival(store, given(candidate)) if store else None
+    if required == "true" and not found:
+        raise StepError(
+            "the model store has no champion. Train one, inv run, or choose one: inv models.promote VERSION"
+        )
+    for name, path in {MODEL: model, SCHEMA: schema, PROFILE: profile}.items():
+        if store and found:
+            store.fetch(found, name, path)
+        else:
+            write_text(path, "")
+    write_text(version, str(found.number if found else 0))
+    write_text(target, found.target if found else "")
+    write_text(problem_type, found.problem_type if found else "")
+    described = {"version": found.number, "run": found.run, "made": found.made, **found.metrics} if found else {}
+    write_metadata(executor_input, {"model": described})
+    print(f"version {found.number} of {found.made[:16]}, of run {found.run}" if found else "there is no champion")
+
+
+def rival(store: Store, candidate: Path | None) -> Version | None:
+    """The champion; and where the candidate is that itself, the one before it, which it was held against before."""
+    changes = store.changes()
+    found = [store.version(each.version) for each in changes[-2:]]
+    if candidate and found and found[-1].digest == sha256(candidate):
+        found.pop()
+        return found[-1] if found else None
+    return found[-1] if found else None
+
+
+if __name__ == "__main__":
+    run(main)

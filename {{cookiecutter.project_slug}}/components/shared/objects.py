@@ -1,0 +1,155 @@
+"""Files that are created once, by one writer, and never changed: in a folder, or in a bucket of s3, gs or abfs."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from shared.masking import masked
+from shared.step import StepError
+
+T = TypeVar("T")
+BUCKETS = ("s3", "gs", "gcs", "abfs", "abfss", "az", "azure")
+
+
+class Taken(Exception):
+    """There is such a file already."""
+
+
+class Objects(Protocol):
+    """Files by their keys, such as `versions/000001.json`. Raises StepError where the place cannot be used."""
+
+    def names(self, folder: str) -> list[str]:
+        """The names of the files in a folder; none where there is no such folder."""
+
+    def read(self, key: str) -> bytes:
+        """Raises FileNotFoundError."""
+
+    def copy(self, key: str, target: Path) -> None:
+        """Raises FileNotFoundError."""
+
+    def create(self, key: str, content: bytes | Path) -> None:
+        """Create a file, whole or not at all. Raises Taken where it is there."""
+
+
+def objects_at(place: str) -> Objects:
+    """The files of a folder or of a URI."""
+    scheme = urlsplit(place).scheme if "://" in place else ""
+    if not scheme:
+        return Folder(Path(place).expanduser())
+    if scheme not in BUCKETS:
+        raise StepError(
+            f"models: {masked(place)!r} is not a place for models. Give a folder, or an address of s3, gs or abfs."
+        )
+    return Bucket(place)
+
+
+class Folder:
+    """Files in a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def names(self, folder: str) -> list[str]:
+        return self._told(lambda: [path.name for path in (self._path / folder).glob("*")])
+
+    def read(self, key: str) -> bytes:
+        return self._told(lambda: (self._path / key).read_bytes())
+
+    def copy(self, key: str, target: Path) -> None:
+        self._told(lambda: shutil.copyfile(self._path / key, target))
+
+    def create(self, key: str, content: bytes | Path) -> None:
+        self._told(lambda: self._create(self._path / key, content))
+
+    def _create(self, path: Path, content: bytes | Path) -> None:
+        if path.exists():
+            raise Taken
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                if isinstance(content, Path):
+                    with content.open("rb") as source:
+                        shutil.copyfileobj(source, file, 1 << 20)
+                else:
+                    file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            os.link(temporary, path)  # unlike a rename, this never replaces what somebody else has just created
+        except FileExistsError:
+            raise Taken from None
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _told(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except FileNotFoundError:
+            raise
+        except OSError as problem:
+            said = problem.strerror or problem
+            raise StepError(f"the model store {str(self._path)!r} cannot be used: {said}. Mend that.") from problem
+
+
+class Bucket:
+    """Files in a bucket, by obstore; credentials come from the environment or the machine's identity."""
+
+    def __init__(self, uri: str) -> None:
+        from obstore.store import from_url
+
+        self._uri = masked(uri)
+        # A store of one's own may be reached without encryption, where its address says so.
+        plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+        options: dict[str, Any] = {
+            "client_options": {"timeout": "60s", "connect_timeout": "10s", "allow_http": plain},
+            "retry_config": {"max_retries": 3, "retry_timeout": timedelta(seconds=30)},
+        }
+        self._store: Any = self._told(lambda: from_url(uri, **options))
+
+    def names(self, folder: str) -> list[str]:
+        import obstore
+
+        found = self._told(lambda: obstore.list_with_delimiter(self._store, folder))
+        return [each["path"].rsplit("/", 1)[-1] for each in found["objects"]]
+
+    def read(self, key: str) -> bytes:
+        import obstore
+
+        return bytes(self._told(lambda: obstore.get(self._store, key).bytes()))
+
+    def copy(self, key: str, target: Path) -> None:
+        import obstore
+
+        def copied() -> None:
+            with target.open("wb") as file:
+                for part in obstore.get(self._store, key).stream(1 << 22):
+                    file.write(part)
+
+        self._told(copied)
+
+    def create(self, key: str, content: bytes | Path) -> None:
+        import obstore
+
+        # In one request, which alone can say that nothing may be there before it.
+        self._told(lambda: obstore.put(self._store, key, content, mode="create", use_multipart=False))
+
+    def _told(self, work: Callable[[], T]) -> T:
+        from obstore.exceptions import AlreadyExistsError, BaseError
+
+        try:
+            return work()
+        except AlreadyExistsError:
+            raise Taken from None
+        except FileNotFoundError:
+            raise
+        except (BaseError, OSError, ValueError) as problem:
+            said = masked(" ".join(str(problem).split("Debug source:")[0].split()))[:300]
+            remedy = "Check the address, the network and your credentials."
+            raise StepError(f"the model store {self._uri!r} cannot be used: {said}. {remedy}") from problem

@@ -1,0 +1,114 @@
+"""`inv models` and what is under it."""
+
+import getpass
+from dataclasses import asdict
+from typing import Any
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from ..models.listing import comparison, details
+from ..models.listing import listing as table_of_versions
+from ..models.store import opened
+from ..project.settings import load_settings
+from ..terminal import fail, say
+from .asking import sure_outside
+
+WHICH = "a version's number, champion, or the id of a run that made one; without, the champion"
+
+
+@task(name="list", default=True, help={"json": "print a JSON list, for programs"})
+def listing(c: Context, json: bool = False) -> None:
+    """List the versions of the model, newest first."""
+    with opened(load_settings(c)) as store:
+        found = [store.version(number) for number in reversed(store.numbers())]
+        changes = store.changes()
+    champion = changes[-1].version if changes else 0
+    if json:
+        import json as codec
+
+        shown = [{**asdict(version), "champion": version.number == champion} for version in found]
+        say(codec.dumps(shown, indent=2, ensure_ascii=False))
+    elif found:
+        say(table_of_versions(found, champion))
+    else:
+        say("no versions yet; a run makes one: inv run")
+
+
+@task(positional=["version"], help={"version": WHICH, "json": "print JSON, for programs"})
+def show(c: Context, version: str = "champion", json: bool = False) -> None:
+    """Show one version: metrics, parameters, files, its run."""
+    with opened(load_settings(c)) as store:
+        changes = store.changes()
+        found = _version(store, version)
+    champion = changes[-1].version if changes else 0
+    if json:
+        import json as codec
+
+        say(codec.dumps({**asdict(found), "champion": found.number == champion}, indent=2, ensure_ascii=False))
+    else:
+        say(details(found, champion, changes))
+
+
+@task(positional=["versions"], iterable=["versions"], help={"versions": "two or more; of one, it and the champion"})
+def compare(c: Context, versions: list[str]) -> None:
+    """Compare versions: metrics, and what differs."""
+    with opened(load_settings(c)) as store:
+        changes = store.changes()
+        names = versions if len(versions) > 1 else [*(versions or ["latest"]), "champion"]
+        found = [_version(store, name) for name in names]
+    say(comparison(found, changes[-1].version if changes else 0))
+
+
+@task(
+    positional=["version"],
+    help={"version": "a version's number, or the id of a run that made one", "yes": "do not ask"},
+)
+def promote(c: Context, version: str, yes: bool = False) -> None:
+    """Make a version the champion, the one in use."""
+    config = load_settings(c)
+    with opened(config) as store:
+        found = _version(store, version)
+        changes = store.changes()
+        if changes and changes[-1].version == found.number:
+            say(f"version {found.number} is the champion already")
+            return
+        _sure(config, f"version {found.number} becomes the champion", yes)
+        store.promote(found, getpass.getuser(), instead=changes[-1].version if changes else 0)
+    before = f"; before it, version {changes[-1].version} was (inv models.rollback)" if changes else ""
+    say(f"version {found.number} is the champion{before}")
+
+
+@task(help={"yes": "do not ask"})
+def rollback(c: Context, yes: bool = False) -> None:
+    """Make the champion before this one the champion again."""
+    config = load_settings(c)
+    with opened(config) as store:
+        _sure(config, "the champion before this one is in use again", yes)
+        was, found = store.rollback(getpass.getuser())
+    say(f"version {found.number} is the champion again, instead of version {was.number}")
+
+
+def _sure(config: Any, what: str, yes: bool) -> None:
+    """Ask where a store that others use too is changed, and the settings say that is asked for."""
+    if "://" in config.models:
+        sure_outside(config, f"{what} in {config.models}", yes)
+
+
+def _version(store: Any, name: str) -> Any:
+    """The version that is meant. Raises `Exit` where there is none."""
+    if name == "champion":
+        if found := store.champion():
+            return found
+        raise fail("there is no champion yet: inv run, or inv models.promote VERSION")
+    numbers = store.numbers()
+    if name == "latest" and numbers:
+        return store.version(numbers[-1])
+    if name.isdecimal() and int(name) in numbers:
+        return store.version(int(name))
+    made = [version for number in numbers if (version := store.version(number)).run == name]
+    if made:
+        return made[-1]
+    if not numbers:
+        raise fail("the model store has no version yet; a run makes one: inv run")
+    raise fail(f"the model store has no version '{name}', and none of a run of that id. Look at: inv models")

@@ -1,0 +1,30 @@
+"""The model store, as the commands use it: its mistakes end a command in a sentence."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from ..files import ROOT
+from ..project.components import component_path
+from ..project.settings import Settings
+from ..terminal import fail
+
+
+def place(models: str) -> str:
+    """Where a model store is for a command: a folder is one from the project's root on."""
+    return models if "://" in models else str(ROOT / models)
+
+
+@contextlib.contextmanager
+def opened(config: Settings) -> Iterator[Any]:
+    """The project's model store (`shared.model_store.Store`). Raises `Exit` for what goes wrong with it."""
+    if not config.models:
+        raise fail("no model store is set: give models a folder, or an address of s3, gs or abfs, in invoke.yaml.")
+    with component_path():
+        from shared.model_store import Store
+        from shared.step import StepError
+
+        try:
+            yield Store(place(config.models))
+        except StepError as problem:
+            raise fail(str(problem)) from problem
