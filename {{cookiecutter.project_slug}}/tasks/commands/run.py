@@ -10,7 +10,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from ..files import ROOT
-from ..models.filled_in import fill_in
+from ..models.filled_in import fill_in, local_defaults
 from ..project.compiling import compile_pipeline, images_of
 from ..project.components import component_of
 from ..project.parameters import default_values, given_values, own_defaults, parameter_values
@@ -191,7 +191,7 @@ def _local_run(
         images={name: image for image in images if (name := component_of(image))},
         template_version=config.template_version,
         command=_command_line(),
-        defaults=own_defaults(compiled.spec),
+        defaults=own_defaults(compiled.spec) | local_defaults(compiled.types, config),
     )
     say(f"run {run.id} on {engine}")
     return LocalRun(run, compiled, secret_variables(config), jobs, warm)

@@ -5,6 +5,7 @@ cache key. `models` is the model store, `models_fingerprint` changes when anothe
 `code` says which code it is.
 """
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from .store import place
 def fill_in(values: dict[str, Any], given: list[str], config: Settings, local: bool) -> None:
     """Fill in what was not given by hand, in `name=value` texts; `local` is a run on this machine."""
     by_hand = {text.partition("=")[0] for text in given}
-    if local and "models" not in by_hand and values.get("models") == "":
-        values["models"] = config.models
+    if local and "models" not in by_hand:
+        values |= local_defaults(values, config)
     if "code" in values and "code" not in by_hand:
         images = dict(sorted(values["code"].get("images", {}).items()))
         values["code"] = {"images": images, **code_version()}
@@ -28,6 +29,11 @@ def fill_in(values: dict[str, Any], given: list[str], config: Settings, local: b
     for name in sorted(names, key=lambda name: name == "models"):  # which asks for the others
         told = _champion if name == "models" else _data
         values[f"{name}_fingerprint"] = told(values, name)
+
+
+def local_defaults(known: Collection[str], config: Settings) -> dict[str, Any]:
+    """The defaults of a run on this machine that are none of a run elsewhere: a model store that is a folder."""
+    return {"models": config.models} if "models" in known and "://" not in config.models else {}
 
 
 def _data(values: dict[str, Any], name: str) -> str:

@@ -88,7 +88,7 @@ class Parameter(NamedTuple):
 
 def parameters(run: Run) -> list[Parameter]:
     """The parameters, and the pipeline's defaults, from which they may differ."""
-    found = [(name, value, run.defaults.get(name, value)) for name, value in run.parameters.items()]
+    found = [(name, value, run.defaults.get(name, value)) for name, value in run.shown.items()]
     return [Parameter(name, value, default, value != default) for name, value, default in found]
 
 

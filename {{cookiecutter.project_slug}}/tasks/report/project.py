@@ -72,7 +72,7 @@ def write_project(runs: list[Run], metric: str = "") -> Path:
 def _row(run: Run, metrics: list[str], base: Path) -> Row:
     found = whole_metrics(run)
     about = {
-        "Parameters": {name: str(value)[:200] for name, value in run.parameters.items()},
+        "Parameters": {name: str(value)[:200] for name, value in run.shown.items()},
         "Metrics": {name: number(value) for name, value in found.items()},
         "Images": {name: image.rpartition(":")[2] for name, image in run.images.items()},
     }

@@ -33,7 +33,7 @@ def comparison(compared: list[Run]) -> dict[str, list[Line]]:
         measured.append(([name, *("" if value is None else number(value) for value in values)], top))
     sections = {
         "ABOUT": differing(about),
-        "PARAMETERS": differing([run.parameters for run in compared]),
+        "PARAMETERS": differing([run.shown for run in compared]),
         "IMAGES": differing(tags),
         "METRICS": measured,
     }

@@ -33,7 +33,7 @@ def details(run: Run) -> str:
     given = iterations(run.steps)
     steps = [[f"  {s.name}", state(s), f"{s.seconds:.1f} s", note(s, given)] for s in run.steps]
     lines += ["", "STEPS", table(steps)]
-    for title, values in (("PARAMETERS", run.parameters), ("METRICS", whole_metrics(run))):
+    for title, values in (("PARAMETERS", run.shown), ("METRICS", whole_metrics(run))):
         if values:
             rows = [[f"  {name}", number(v) if isinstance(v, float) else str(v)] for name, v in values.items()]
             lines += ["", title, table(rows)]

@@ -33,12 +33,14 @@ def metrics(steps: Iterable[Step]) -> dict[str, float]:
     return {name if name in plain and "/" not in step else f"{step}.{name}": value for step, name, value in found}
 
 
+USUAL = ("accuracy", "r2")  # the number of a run whose settings name none
+
+
 def headline(run: Run) -> dict[str, float]:
-    """The metrics of the last step that gave any: what the run came to."""
-    for step in reversed([step for step in run.steps if "/" not in step.name]):
-        if found := metrics([step]):
-            return found
-    return {}
+    """What the run came to: the metrics of the last step that gave a usual one, or else of the last that gave any."""
+    whole = reversed([step for step in run.steps if "/" not in step.name])
+    given = [found for step in whole if (found := metrics([step]))]
+    return next((found for found in given if not found.keys().isdisjoint(USUAL)), given[0] if given else {})
 
 
 def whole_metrics(run: Run) -> dict[str, float]:

@@ -85,6 +85,11 @@ class Run:
     def folder(self) -> Path:
         return RUNS / self.id
 
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The parameters that say something: without `code`, which the record says of itself."""
+        return {name: value for name, value in self.parameters.items() if name != "code"}
+
     def log(self, step: str) -> Path:
         return self.folder / "logs" / f"{step.replace('/', '.')}.log"
 

@@ -2,10 +2,9 @@
 
 from typing import NamedTuple
 
-from .metrics import best, headline, number
+from .metrics import USUAL, best, headline, number
 from .record import Run, folders, load
 
-USUAL = ("accuracy", "r2")  # the number of a run whose settings name none
 LOOKED_AT = 100  # runs before it, at most: a page is written at the end of each run
 WORDS = {"guess": "a guess", "linear": "a linear model"}  # what training calls its baselines
 
@@ -79,9 +78,11 @@ def _validated(run: Run, metric: str) -> list[Beside]:
 def news(run: Run, before: Run) -> list[str]:
     """What differs from the run before: parameters, data, code and images, a short line each."""
     found = []
-    for name in dict.fromkeys([*before.parameters, *run.parameters]):
+    for name in dict.fromkeys([*before.shown, *run.shown]):
         was, now = before.parameters.get(name), run.parameters.get(name)
-        if was != now and name.endswith("_fingerprint"):
+        if was != now and name == "models_fingerprint":
+            found.append("another champion")
+        elif was != now and name.endswith("_fingerprint"):
             found.append(f"the data of {name.removesuffix('_fingerprint')} changed")
         elif was != now:
             found.append(f"{name}: {was!r} → {now!r}")
