@@ -26,6 +26,7 @@ class Importance:
 def importance(model: Any, x: Any, truth: Any, columns: list[str]) -> Importance:
     """How much worse the model gets when one column's values are shuffled among the rows of `x`; dates go whole.
 
+    The rows are some that were drawn by chance (`drawn`), in the order in which they were.
     Of more than 20 columns, one shuffle of each finds those that matter, and these are looked at more closely.
     """
     groups = dict[str, list[str]]()
@@ -34,22 +35,27 @@ def importance(model: Any, x: Any, truth: Any, columns: list[str]) -> Importance
     words = f"What is lost when a column is shuffled (mean ± deviation of {SHUFFLES})."
     if (width := len(groups)) > SHOWN:
         looked_at = list(groups)[: max(CELLS // (width * 20), SHOWN)]
-        rows = sample(truth, CELLS // (width * len(looked_at)))
-        once = losses(model, x.iloc[rows], truth[rows], {name: groups[name] for name in looked_at}, 1)
+        rows = most(CELLS // (width * len(looked_at)), len(x))
+        once = losses(model, x[:rows], truth[:rows], {name: groups[name] for name in looked_at}, 1)
         groups = {name: groups[name] for name in sorted(once, key=lambda name: -once[name][0])[:SHOWN]}
-        words += f" These are {SHOWN} of {width} columns, chosen by one shuffle of {len(rows)} rows."
+        words += f" These are {SHOWN} of {width} columns, chosen by one shuffle of {rows} rows."
         if len(looked_at) < width:
             words += f" The table is so wide that its last {width - len(looked_at)} columns were not looked at."
-    rows = sample(truth, CELLS // (width * len(groups) * SHUFFLES))
-    found = losses(model, x.iloc[rows], truth[rows], groups, SHUFFLES)
+    rows = most(CELLS // (width * len(groups) * SHUFFLES), len(x))
+    found = losses(model, x[:rows], truth[:rows], groups, SHUFFLES)
     ranked = [(name, float(np.mean(each)), float(np.std(each))) for name, each in found.items()]
     ranked.sort(key=lambda column: -column[1])
     return Importance("R2 lost" if truth.dtype == float else "accuracy lost", ranked, words)
 
 
-def sample(truth: Any, rows: int) -> Any:
-    """The positions of at most `rows`, and at most ROWS, of the rows, by chance."""
-    return np.random.default_rng(0).permutation(len(truth))[: max(min(rows, ROWS), 20)]
+def drawn(rows: int) -> Any:
+    """The positions of ROWS of so many rows, by chance and in the order in which they were drawn."""
+    return np.random.default_rng(0).permutation(rows)[:ROWS]
+
+
+def most(rows: int, there: int) -> int:
+    """How many rows are looked at, of those that are there."""
+    return min(max(rows, 20), there)
 
 
 def losses(model: Any, x: Any, truth: Any, groups: dict[str, list[str]], shuffles: int) -> dict[str, list[float]]:
