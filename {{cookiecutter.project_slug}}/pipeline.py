@@ -28,6 +28,7 @@ predict = component("prediction")
 champion = component("registration", "champion")
 evaluate = component("evaluation")
 register = component("registration")
+deliver = component("prediction", "deliver")
 
 
 @dsl.pipeline(description="Learns to predict one column of a table from the others.")
@@ -86,3 +87,27 @@ def pipeline(
     )
     with dsl.ParallelFor(learning_rates) as rate:
         train(learning_rate=rate, **learning, **kind)
+
+
+@dsl.pipeline(description="Predicts the rows of a new table with the champion.")
+def scoring(
+    source: str,
+    destination: str = "",  # a path or URI of a .parquet or .csv file
+    overwrite: bool = False,
+    reading: dict[str, Any] = {},  # noqa: B006
+    source_fingerprint: str = "",
+    models: str = "",
+    models_fingerprint: str = "",
+) -> None:
+    used = champion(models=models, models_fingerprint=models_fingerprint, required=True)
+    kind = {"target": used.outputs["target"], "problem_type": used.outputs["problem_type"]}
+    gathered = gather(source=source, reading=reading, source_fingerprint=source_fingerprint)
+    validated = validate(table=gathered.outputs["table"], schema=used.outputs["schema"], **kind)
+    predicted = predict(model=used.outputs["model"], table=validated.outputs["validated"], **kind)
+    delivered = deliver(
+        predictions=predicted.outputs["predictions"],
+        destination=destination,
+        version=used.outputs["version"],
+        overwrite=overwrite,
+    )
+    delivered.set_caching_options(False)  # what it writes may be gone since

@@ -50,25 +50,34 @@ def belongs(parts: tuple[str, ...]) -> bool:
 @contextmanager
 def remote(source: str) -> Iterator[tuple[Any, str, dict[str, Any]]]:
     """The fsspec file system of a URI, the path in it, and what it says of the file. What goes wrong is a StepError."""
+    with at_address(source, "read source") as (system, path):
+        yield system, path, system.info(path)
+
+
+@contextmanager
+def at_address(uri: str, what: str) -> Iterator[tuple[Any, str]]:
+    """The fsspec file system of a URI and the path in it; `what` is tried there. What goes wrong is a StepError."""
     from fsspec.core import url_to_fs
     from fsspec.implementations.arrow import ArrowFSWrapper
 
     try:
-        if urlsplit(source).scheme in ("s3", "gs", "gcs", "abfs", "abfss"):  # pyarrow speaks these: no cloud SDK needed
+        if urlsplit(uri).scheme in ("s3", "gs", "gcs", "abfs", "abfss"):  # pyarrow speaks these: no cloud SDK needed
             from pyarrow.fs import FileSystem
 
             # Google's client would try for 15 minutes before it says that there is no network.
-            limit = "?retry_limit_seconds=30" if source.startswith("g") and "?" not in source else ""
-            system, path = FileSystem.from_uri(source + limit)
+            limit = "?retry_limit_seconds=30" if uri.startswith("g") and "?" not in uri else ""
+            system, path = FileSystem.from_uri(uri + limit)
             system = ArrowFSWrapper(system)
         else:
-            system, path = url_to_fs(source)
-        yield system, path, system.info(path)
+            system, path = url_to_fs(uri)
+        yield system, path
+    except StepError:
+        raise
     except Exception as problem:  # every file system has its own errors, and all of them mean this
         # fsspec says FileNotFoundError for whatever happened; the cause knows better (404, no such host, refused).
         said = str(problem.__cause__ or problem) or type(problem).__name__
         remedy = "Check the address, the network and your credentials."
-        raise StepError(f"cannot read source {source!r}: {said}. {remedy}") from problem
+        raise StepError(f"cannot {what} {uri!r}: {said}. {remedy}") from problem
 
 
 def remote_files(system: Any, path: str, info: dict[str, Any]) -> dict[str, dict[str, Any]]:

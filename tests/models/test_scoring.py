@@ -1,0 +1,150 @@
+"""`inv run scoring`: new rows, predicted with the champion, and delivered whole or not at all."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import deliver
+import predict
+from helpers.inv import inv
+from helpers.penguins import newest, penguin_rows
+from helpers.steps import learnt, table
+from helpers.template import Bake
+from shared.step import StepError
+from shared.tables import read
+
+
+@pytest.fixture(scope="module")
+def project(bake: Bake) -> Path:
+    """A project with a champion, and new rows without a sex in march.csv."""
+    project = bake()
+    inv(project, "run")
+    penguin_rows(project).drop(columns="sex").to_csv(project / "march.csv", index=False)
+    return project
+
+
+def scored(project: Path, *given: str, code: int = 0) -> Any:
+    return inv(project, "run", "scoring", *[part for each in given for part in ("-p", each)], code=code)
+
+
+def test_a_project_without_a_champion_says_what_to_do(bake: Bake) -> None:
+    said = scored(bake(), "source=sample://penguins", code=1).stderr
+    assert "champion: the model store has no champion. Train one, inv run, or choose one" in said
+
+
+def test_each_new_row_is_delivered_with_its_number_and_the_models_version(project: Path) -> None:
+    scored(project, "source=march.csv", "destination=out/march.parquet")
+    found = pd.read_parquet(project / "out" / "march.parquet")
+    assert list(found.row) == list(range(1, 345)) and set(found.model_version) == {1}
+    truth = penguin_rows(project)
+    assert list(found.columns[2:-2]) == [name for name in truth.columns if name != "sex"]
+    known = truth.sex.notna()
+    assert (found.prediction[known] == truth.sex[known]).mean() > 0.9
+    assert [path.name for path in (project / "out").iterdir()] == ["march.parquet"]
+
+
+def test_what_is_there_is_not_replaced_unasked(project: Path) -> None:
+    path = project / "out" / "april.csv"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("mine")
+    said = scored(project, "source=march.csv", "destination=out/april.csv", code=1).stderr
+    assert "destination 'out/april.csv' exists. Name another one, or give overwrite=true" in said
+    assert path.read_text() == "mine"
+    scored(project, "source=march.csv", "destination=out/april.csv", "overwrite=true")
+    assert len(pd.read_csv(path)) == 344
+    path.unlink()
+    scored(project, "source=march.csv", "destination=out/april.csv", "overwrite=true")
+    assert len(pd.read_csv(path)) == 344, "a delivery is never served from the cache"
+
+
+def test_a_table_of_another_kind_is_refused_by_the_champions_schema(project: Path) -> None:
+    rows = penguin_rows(project)
+    rows.drop(columns="species").to_csv(project / "lacks.csv", index=False)
+    said = scored(project, "source=lacks.csv", "destination=out/lacks.csv", code=1).stderr
+    assert "validation: schema.yaml does not hold: species: the column is missing" in said
+    assert not (project / "out" / "lacks.csv").exists() and newest(project)["status"] == "failed"
+
+
+def predictions(folder: Path) -> Path:
+    learnt(table(folder / "table"))
+    return folder / "predictions"
+
+
+@pytest.mark.parametrize(
+    ("destination", "said"),
+    [
+        ("out.txt", "ends in neither .parquet nor .csv"),
+        ("folder.csv", "is a folder"),
+        ("file/out.csv", "cannot be written: (Not a directory|File exists)"),
+    ],
+)
+def test_a_destination_that_cannot_be_is_a_sentence(tmp_path: Path, destination: str, said: str) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StepError, match=said):
+        deliver.main(predictions(tmp_path), tmp_path / "delivered", str(tmp_path / destination))
+    assert not (tmp_path / "delivered").exists()
+
+
+def test_a_delivery_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = predictions(tmp_path)
+    monkeypatch.setattr(deliver, "write", full)
+    with pytest.raises(StepError, match="cannot be written: No space left on device"):
+        deliver.main(path, tmp_path / "delivered", str(tmp_path / "out" / "table.csv"))
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_columns_of_the_same_names_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "predictions"
+    pq.write_table(pa.table({"row": ["x"], "prediction": [1.0]}), path)
+    deliver.main(path, tmp_path / "delivered", str(tmp_path / "out.parquet"), version=4)
+    assert read(tmp_path / "out.parquet").to_pydict() == {
+        "scored_row": [1],
+        "model_version": [4],
+        "row": ["x"],
+        "prediction": [1.0],
+    }
+
+
+def test_a_delivery_to_an_address(tmp_path: Path) -> None:
+    path, uri = predictions(tmp_path), (tmp_path / "march.csv").as_uri()
+    deliver.main(path, tmp_path / "delivered", uri)
+    assert len((tmp_path / "march.csv").read_text().splitlines()) == 13
+    with pytest.raises(StepError, match=r"exists\. Name another one, or give overwrite=true"):
+        deliver.main(path, tmp_path / "delivered", uri)
+    deliver.main(path, tmp_path / "delivered", uri, overwrite="true")
+    with pytest.raises(StepError, match=r"cannot write destination 'nowhere://x\.csv'"):
+        deliver.main(path, tmp_path / "delivered", "nowhere://x.csv")
+
+
+def test_a_table_of_many_batches_is_predicted_as_one_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shared.tables
+
+    learnt(table(tmp_path / "table"))
+    whole = {name: (tmp_path / name).read_bytes() for name in ("metrics", "report.html")}
+    rows = read(tmp_path / "predictions")
+    batches = shared.tables.batches
+    monkeypatch.setattr(
+        predict, "batches", lambda path: (part for each in batches(path) for part in (each[:5], each[5:]) if len(part))
+    )
+    names = ("model", "test", "predictions", "metrics", "evaluation", "report.html")
+    model, test, said, metrics, evaluation, report = (tmp_path / name for name in names)
+    predict.main(model, test, "bought", said, metrics, evaluation, report)
+    assert {name: (tmp_path / name).read_bytes() for name in whole} == whole
+    assert read(said).equals(rows)
+
+
+def test_a_table_without_rows_is_a_sentence(tmp_path: Path) -> None:
+    learnt(table(tmp_path / "table"))
+    pq.write_table(read(tmp_path / "test")[:0], tmp_path / "empty")
+    names = ("model", "empty", "said", "metrics", "evaluation", "report.html")
+    with pytest.raises(StepError, match="the table has no rows to predict"):
+        predict.main(*(tmp_path / name for name in names[:2]), "bought", *(tmp_path / name for name in names[2:]))
+    assert not [path for path in tmp_path.iterdir() if path.suffix == ".part"] and not (tmp_path / "said").exists()
