@@ -133,6 +133,16 @@ def test_up_makes_it_all_and_again_makes_nothing(project: Path, azure: Azure) ->
 
 
 @needs_manifests
+def test_up_asks_where_the_environment_says_to(project: Path, azure: Azure) -> None:
+    asked = inv(project, "aks.up", code=1, KF_ENVIRONMENT="production")
+    assert "production asks before a Kubeflow is made on Azure, in the resource group own-cloud" in asked
+    assert azure.made() == [], "nothing is made unasked"
+    assert "az group create" in inv(project, "aks.up", "--dry-run", KF_ENVIRONMENT="production")
+    inv(project, "aks.up", "--yes", KF_ENVIRONMENT="production")
+    assert azure.made()[:2] == ["group create", "acr create"]
+
+
+@needs_manifests
 def test_comments_of_the_settings_stay(bake: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = bake(project_slug="own-cloud", cloud="azure")
     azure = Azure(tmp_path / "azure")

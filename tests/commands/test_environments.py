@@ -54,6 +54,20 @@ def test_what_changes_nothing_outside_asks_nothing(project: Path) -> None:
     assert json.loads(listed.stdout) == []
 
 
+def test_a_run_says_of_which_environment_it_was(project: Path, flow: Project) -> None:
+    inv(project, "run", KF_ENVIRONMENT="staging")
+    record = flow.record()
+    assert record["environment"] == "staging" and flow.runs()[0]["environment"] == "staging"
+    assert "of      the environment staging" in flow.inv("runs.show").stdout
+    page = project / flow.inv("runs.report").stdout.strip()
+    assert "<p>Environment: <code>staging</code></p>" in page.read_text(encoding="utf-8")
+    del record["environment"]
+    flow.write(f"runs/{record['id']}/run.json", json.dumps(record))  # as earlier versions wrote it
+    assert "the environment" not in flow.inv("runs.show").stdout and flow.runs()[0]["environment"] == ""
+    flow.inv("run")
+    assert flow.record()["environment"] == "", "without one there is none"
+
+
 def test_a_slip_is_said_with_the_name_of_its_file(project: Path) -> None:
     said = inv(project, "compile", code=1, KF_ENVIRONMENT="prodution")
     assert "there is no file environments/prodution.yaml; there are: production, staging." in said

@@ -8,10 +8,11 @@ from ..clusters.aks import lifecycle
 from ..clusters.aks.plan import plan
 from ..project.settings import load_settings
 from ..terminal import say, sure
+from .asking import sure_outside
 
 
-@task(help={"dry-run": "print the commands, and run none"})
-def up(c: Context, dry_run: bool = False) -> None:
+@task(help={"dry-run": "print the commands, and run none", "yes": "do not ask, where `ask` in the settings says to"})
+def up(c: Context, dry_run: bool = False, yes: bool = False) -> None:
     """Make a Kubeflow on Azure, or go on making it.
 
     Resource group, registry, cluster and Kubeflow Pipelines.
@@ -20,6 +21,7 @@ def up(c: Context, dry_run: bool = False) -> None:
     if dry_run:
         lifecycle.print_commands(config)
     else:
+        sure_outside(config, f"a Kubeflow is made on Azure, in the resource group {plan(config).group}", yes)
         lifecycle.make(config)
 
 

@@ -16,6 +16,7 @@ from ..project.components import component_of
 from ..project.parameters import default_values, given_values, own_defaults, parameter_values
 from ..project.pipelines import Compiled
 from ..project.settings import Settings, load_settings
+from ..project.settings_files import acting
 from ..project.task_settings import secret_variables
 from ..runs.listing import starred
 from ..runs.loops import sweeps
@@ -190,6 +191,7 @@ def _local_run(
         parameters=parameters,
         images={name: image for image in images if (name := component_of(image))},
         template_version=config.template_version,
+        environment=acting(),
         command=_command_line(),
         defaults=own_defaults(compiled.spec) | local_defaults(compiled.types, config),
     )

@@ -10,6 +10,7 @@ from ..project.components import component_of
 from ..project.parameters import own_defaults
 from ..project.pipelines import Compiled
 from ..project.settings import Settings
+from ..project.settings_files import acting
 from ..report import graph
 from ..runs.record import Run, create
 from ..terminal import fail
@@ -61,6 +62,7 @@ def start(
         parameters=parameters,
         images={own: image for image in images_of(spec) if (own := component_of(image))},
         template_version=config.template_version,
+        environment=acting(),
         command=command,
         steps=expected(nodes),
         defaults=own_defaults(spec),

@@ -45,6 +45,8 @@ def details(run: Run) -> str:
     commit = run.code.get("commit")
     if commit:
         lines += ["", f"code    {commit[:12]}{' with uncommitted changes' if run.code.get('changed') else ''}"]
+    if run.environment:
+        lines.append(f"of      the environment {run.environment}")
     lines.append(f"again   {run.command}")
     if run.remote:
         lines += [f"version {run.remote.get('version', '')}", f"page    {run.remote.get('url', '')}"]

@@ -49,6 +49,7 @@ class Run:
     """A run's record. `status`: running, succeeded, failed or stopped; `started`: ISO 8601, UTC; `seconds`: in all.
 
     `pipeline` is what it is called on servers, `function` its name in pipeline.py, which older records do not say.
+    `environment` is the file of environments/ that acted, empty where none did or the record is older.
     `order` is `started`, or later where the clock went back: by it runs are put in their order.
 
     `defaults` are the parameters of a run that is given none; `graph` has the pipeline's tasks: `name`, what it comes
@@ -77,6 +78,7 @@ class Run:
     graph: list[dict[str, Any]] = field(default_factory=list)
     groups: dict[str, str] = field(default_factory=dict)
     function: str = "pipeline"
+    environment: str = ""
 
     def __post_init__(self) -> None:
         self._saver = Saver(self._write)
@@ -324,6 +326,7 @@ def summary(run: Run) -> dict[str, Any]:
         "id": run.id,
         "pipeline": run.pipeline,
         "engine": run.engine,
+        "environment": run.environment,
         "status": run.status,
         "reason": run.reason,
         "started": run.started,
