@@ -47,6 +47,18 @@ BROKEN: dict[str, tuple[Callable[[Record], Any], str]] = {
     "cut": (lambda record: json.dumps(record)[:200], "its run.json cannot be read"),
     "empty": (lambda record: "", "its run.json cannot be read"),
     "deep": (lambda record: "[" * 100_000, "its run.json cannot be read"),
+    "huge": (changed(seconds=10**400), "seconds is '1000"),
+    "huge-metric": (changed(metrics={"a": 10**350}), "metrics is"),
+    "too-many-digits": (lambda record: json.dumps(record).replace('"n": 3', '"n": ' + "9" * 5000), "be read (Exceeds"),
+    "null-steps": (changed(steps=None), "steps is 'None'"),
+    "null-step": (changed(steps=[None]), "is no record"),
+    "null-metric": (changed(metrics={"a": None}), "metrics is"),
+    "number-for-commit": (changed(code={"commit": 3}), "code is"),
+    "list-for-commit": (changed(code={"commit": [1]}), "code is"),
+    "before-all-time": (changed(started="0001-01-01T00:00:00+00:00"), "started is '0001"),
+    "after-all-time": (of_step(started="9999-12-31T23:59:59-10:00"), "started is '9999"),
+    "half-a-letter": (lambda record: json.dumps(record | {"reason": "\ud800"}), "its run.json cannot be read"),
+    "too-large": (lambda record: json.dumps(record) + " " * 60_000_000, "no file of at most 50 MB"),
     "no-text": (lambda record: b"\xff\xfe{}", "its run.json cannot be read"),
     "bare": (lambda record: None, "it has no run.json"),
 }
@@ -73,7 +85,16 @@ def test_a_record_that_cannot_be_read_is_named_and_everything_else_works(flow: P
     plant(flow, "linked-logs", good)
     (flow.root / "runs/linked-logs/logs").rmdir()
     (flow.root / "runs/linked-logs/logs").symlink_to(outside)
+    for name, target in {"endless": "/dev/zero", "linked-record": str(outside / "run.json")}.items():
+        (plant(flow, name, None) / "run.json").symlink_to(target)
+    (plant(flow, "folder-for-record", None) / "run.json").mkdir()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(plant(flow, "pipe", None) / "run.json")
+    (flow.root / "runs/20990101-000000").write_text("a file that is called like a run", encoding="utf-8")
+    (flow.root / "runs/20990101-000001").symlink_to("20990101-000001")
     says = {name: words for name, (_, words) in BROKEN.items()} | {
+        **dict.fromkeys(["endless", "linked-record", "folder-for-record"], "its run.json is no file of at most 50 MB"),
+        **({"pipe": "its run.json is no file"} if hasattr(os, "mkfifo") else {}),
         "linked": "linked is a link to another place",
         "linked-logs": "logs is a link to another place",
     }
@@ -102,6 +123,33 @@ def test_a_record_that_cannot_be_read_is_named_and_everything_else_works(flow: P
     assert {run["id"] for run in flow.runs()} > {good["id"]} and len(flow.runs()) == 2
     assert (outside / "run.json").exists(), "a link goes, what it leads to stays"
     assert "cannot be read" not in flow.inv("runs").stderr
+
+
+def test_a_record_moves_no_cursor_and_its_log_has_a_name(flow: Project) -> None:
+    flow.inv("run")
+    (good,) = flow.runs()
+    record = flow.record()
+    words = "\u001b[31mred\u001b[2J\nrun 20990101-000000"
+    step = record["steps"][0] | {"name": "long" * 1000, "reason": words}
+    plant(flow, "odd", record | {"reason": words, "command": words, "parameters": {words: words}, "steps": [step]})
+    for command in (["runs"], ["runs.show", "odd"], ["runs.compare", "odd", good["id"]]):
+        said = flow.inv(*command).stdout
+        assert "red" in said and "\u001b" not in said
+        assert not any(line.startswith("run 2099") for line in said.splitlines())
+    assert "no log" in flow.inv("runs.logs", "odd").stdout
+    flow.inv("runs.report", "odd")
+
+
+def test_what_a_run_left_that_was_killed_before_its_record_goes_with_the_next(flow: Project) -> None:
+    for name in ("killed", "kept", "starting"):
+        (flow.root / "runs" / name / "logs").mkdir(parents=True)
+    (flow.root / "runs/kept/logs/a.log").write_text("of something", encoding="utf-8")
+    for name in ("killed", "kept"):
+        os.utime(flow.root / "runs" / name, (time.time() - 600,) * 2)
+    assert "killed cannot be read: it has no run.json (inv prune --runs 20 frees" in flow.inv("runs").stderr
+    flow.inv("run")
+    left = {path.name for path in (flow.root / "runs").glob("[!.]*")}
+    assert {"kept", "starting"} < left and "killed" not in left and len(left) == 3
 
 
 @pytest.mark.parametrize("id", ["../../decoy", "/", "", ".", "..", "somebody-elses"])

@@ -8,11 +8,11 @@ from invoke.tasks import task
 
 from ..files import ROOT
 from ..project.settings import load_settings
-from ..runs.listing import compared_text, details
+from ..runs.listing import compared_text, details, summary
 from ..runs.listing import listing as table_of_runs
 from ..runs.metrics import sorted_by
-from ..runs.record import Run, all_runs, find, newest_first, state, step_of, summary
-from ..terminal import fail, say
+from ..runs.record import Run, all_runs, find, newest_first, state, step_of
+from ..terminal import fail, printable, say
 from .run import check_engine, finish
 
 WHICH = "a run's id, the start of one, or a pipeline for its latest; without, the latest of all"
@@ -45,7 +45,7 @@ def listing(c: Context, json: bool = False, on: str = "", sort: str = "") -> Non
     else:
         say("no runs yet; start one with: inv run")
     for name, why in unreadable.items():
-        print(f"{name} cannot be read: {why}", file=sys.stderr)
+        print(printable(f"{name} cannot be read: {why}"), file=sys.stderr)
 
 
 @task(positional=["id"], help={"id": WHICH})

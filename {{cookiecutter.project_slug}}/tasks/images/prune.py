@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..project.settings import Settings
 from ..runs.space import folder_size, old_runs, remove, without_record
+from ..terminal import printable
 from .disk import build_cache, layers, leftovers, own_images, sizes
 from .engine import connect
 
@@ -31,7 +32,8 @@ def freeable_runs(keep: int) -> list[Freeable]:
         what = f"{len(gone)} runs: {gone[-1].id} to {gone[0].id}"
         found.append(Freeable(what, sum(map(folder_size, folders)), lambda: sum(map(remove, folders))))
     if broken := without_record():
-        what = f"{len(broken)} runs without a record that can be read: {', '.join(path.name for path in broken)}"
+        names = ", ".join(printable(path.name) for path in broken)
+        what = f"{len(broken)} runs without a record that can be read: {names}"
         found.append(Freeable(what, sum(map(folder_size, broken)), lambda: sum(map(remove, broken))))
     return found
 

@@ -87,8 +87,7 @@ def start(
     run.pid = None  # it does not end with this process
     run.remote = api.remote(run_id, version.name)
     run.save()
-    say(f"run {run.id} on cluster")
-    say(f"  {run.remote['url']}")
+    say(f"run {run.id} on cluster\n  {run.remote['url']}")
     return run
 
 

@@ -1,7 +1,9 @@
 """Runs as a terminal shows them: in a list, one whole, several compared, and while one goes on."""
 
+from typing import Any
+
 from ..files import ROOT
-from ..terminal import Row
+from ..terminal import Row, printable
 from .comparison import comparison
 from .loops import iterations, note, sweeps
 from .metrics import Line, headline, number, whole_metrics
@@ -25,11 +27,32 @@ def listing(runs: list[Run], first: str = "") -> str:
     return table(rows)
 
 
+def summary(run: Run) -> dict[str, Any]:
+    """What `inv runs --json` prints of a run."""
+    return {
+        "id": run.id,
+        "pipeline": run.pipeline,
+        "engine": run.engine,
+        "environment": run.environment,
+        "status": run.status,
+        "reason": run.reason,
+        "started": run.started,
+        "seconds": run.seconds,
+        "parameters": run.parameters,
+        "metrics": run.metrics,
+        "steps": [
+            {"name": s.name, "status": s.status, "seconds": s.seconds, "cached": s.cached, "reason": s.reason}
+            | ({"origin": s.origin} if s.origin else {})
+            for s in run.steps
+        ],
+    }
+
+
 def details(run: Run) -> str:
     """The page of `inv runs.show`."""
-    lines = [f"run {run.id}  {run.status}  {run.seconds:.1f} s on {run.engine}"]
+    lines = [f"run {run.id}  {run.status}  {run.seconds:.1f} s on {printable(run.engine)}"]
     if run.reason:
-        lines.append(f"  {run.reason}")
+        lines.append(f"  {printable(run.reason)}")
     given = iterations(run.steps)
     steps = [[f"  {s.name}", state(s), f"{s.seconds:.1f} s", note(s, given)] for s in run.steps]
     lines += ["", "STEPS", table(steps)]
@@ -44,13 +67,18 @@ def details(run: Run) -> str:
     lines.append(table(outputs) if outputs else "  none")
     commit = run.code.get("commit")
     if commit:
-        lines += ["", f"code    {commit[:12]}{' with uncommitted changes' if run.code.get('changed') else ''}"]
+        lines += [
+            "",
+            f"code    {printable(commit[:12])}{' with uncommitted changes' if run.code.get('changed') else ''}",
+        ]
     if run.environment:
-        lines.append(f"of      the environment {run.environment}")
-    lines.append(f"again   {run.command}")
+        lines.append(f"of      the environment {printable(run.environment)}")
+    lines.append(f"again   {printable(run.command)}")
     if run.remote:
-        lines += [f"version {run.remote.get('version', '')}", f"page    {run.remote.get('url', '')}"]
-        lines += [f"note    {run.remote['note']}"] if "note" in run.remote else []
+        lines += [
+            f"{name:<8}{printable(run.remote.get(key, ''))}" for name, key in (("version", "version"), ("page", "url"))
+        ]
+        lines += [f"note    {printable(run.remote['note'])}"] if "note" in run.remote else []
     lines.append(f"report  {(run.folder / 'report.html').relative_to(ROOT)}")
     return "\n".join(lines)
 
@@ -70,7 +98,8 @@ def starred(header: list[str], lines: list[Line]) -> str:
 
 
 def table(rows: list[list[str]]) -> str:
-    """Rows of text in aligned columns."""
+    """Rows of text in aligned columns; a text that would move the terminal's cursor does not."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

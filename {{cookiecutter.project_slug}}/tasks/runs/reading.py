@@ -1,7 +1,8 @@
 """Reading a run's record, which may be anybody's: from CI, a colleague, a newer template; cut short, or forged."""
 
 import json
-import math
+import stat
+import sys
 import types
 from collections.abc import Iterator
 from dataclasses import fields
@@ -9,7 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+LARGEST = 50_000_000  # bytes of a record; one of 10,000 steps has a tenth of it
 STATES = {"waiting", "pending", "running", "succeeded", "failed", "stopped", "skipped"}
+
+
+NONE = "it has no run.json (inv prune --runs 20 frees such folders, and older runs)"
 
 
 class Unreadable(Exception):
@@ -21,13 +26,21 @@ def values_in(folder: Path) -> dict[str, Any]:
     try:
         linked = [path for path in (folder, *folder.iterdir()) if path.is_symlink() and path.is_dir()]
     except OSError:
-        raise Unreadable("it has no run.json") from None
+        raise Unreadable(NONE) from None
+    if not folder.name.isprintable():
+        raise Unreadable("its folder's name is not text")
     if linked:  # what is written into it would land elsewhere
         raise Unreadable(f"{linked[0].name} is a link to another place")
+    path = folder / "run.json"
     try:
-        found = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        if not stat.S_ISREG(path.lstat().st_mode) or path.stat().st_size > LARGEST:  # a pipe or a device has no end
+            raise Unreadable(f"its run.json is no file of at most {LARGEST // 10**6} MB")
+        text = path.read_text(encoding="utf-8")
+        found = json.loads(text)
+        if "\\ud" in text.lower():  # half a letter, as JSON may have it, cannot be written anywhere
+            json.dumps(found, ensure_ascii=False).encode()
     except FileNotFoundError:
-        raise Unreadable("it has no run.json") from None
+        raise Unreadable(NONE) from None
     except (OSError, ValueError, RecursionError) as error:
         raise Unreadable(f"its run.json cannot be read ({str(error)[:100]})") from None
     if not isinstance(found, dict):
@@ -43,7 +56,7 @@ def checked(kind: type[Any], values: Any) -> dict[str, Any]:
     if unknown := sorted(set(values) - {field.name for field in fields(kind)}):
         raise Unreadable(f"its run.json has '{unknown[0]}', which this version of the template does not know")
     for name, value in values.items():
-        if name != "steps" and not _fits(value, hints[name]):
+        if not (isinstance(value, list) if name == "steps" else _fits(value, hints[name])):
             raise Unreadable(f"in its run.json, {name} is {str(value)[:50]!r}")
     if values.get("status", "running") not in STATES:
         raise Unreadable(f"in its run.json, status is {str(values['status'])[:50]!r}")
@@ -62,6 +75,8 @@ def _parts(run: dict[str, Any], steps: list[dict[str, Any]]) -> Iterator[tuple[s
     for part in (run, *steps):
         for name in ("started", "order"):
             yield name, part.get(name), _is_time(part.get(name))
+    code = run.get("code", {})
+    yield "code", code, _fits(code.get("commit", ""), str) and _fits(code.get("changed", False), bool)
     for task in run.get("graph", []):
         yield "a task of the graph", task, _has(task, name=str, after=list[str], inside=list[str])
     if remote := run.get("remote"):
@@ -79,8 +94,10 @@ def _parts(run: dict[str, Any], steps: list[dict[str, Any]]) -> Iterator[tuple[s
 
 
 def _is_time(text: str | None) -> bool:
+    """Whether a text is a time with its zone, or none; at the ends of the calendar it could not be shown."""
     try:
-        return not text or bool(datetime.fromisoformat(text).tzinfo)
+        found = datetime.fromisoformat(text) if text else None
+        return found is None or bool(found.tzinfo and 1970 < found.year < 9999)
     except ValueError:
         return False
 
@@ -97,7 +114,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if kind in (Union, types.UnionType):
         return any(_fits(value, each) for each in inner)
     if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if kind is list:

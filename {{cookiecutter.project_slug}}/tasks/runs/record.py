@@ -2,11 +2,13 @@
 
 import contextlib
 import functools
+import hashlib
 import json
 import math
 import os
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +21,7 @@ from .reading import Unreadable, check_parts, checked, values_in
 from .saving import Saver
 
 RUNS = ROOT / "runs"
+YOUNG = 60  # seconds in which a folder may be without a record because its run is just starting
 
 
 @dataclass
@@ -93,7 +96,10 @@ class Run:
         return {name: value for name, value in self.parameters.items() if name != "code"}
 
     def log(self, step: str) -> Path:
-        return self.folder / "logs" / f"{step.replace('/', '.')}.log"
+        name = step.replace("/", ".")
+        if len(name.encode()) > 200:  # file systems take 255 bytes
+            name = f"{name[:40]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+        return self.folder / "logs" / f"{name}.log"
 
     def end_steps(self) -> None:
         """The run is over: steps that ran are stopped, and those that waited are skipped."""
@@ -148,6 +154,7 @@ def elapsed(since: str) -> float:
 
 def create(**values: Any) -> Run:
     """A new run with a folder of its own, named for the local time it starts."""
+    _tidy()
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     order = _order()
     name, count = stamp, 1
@@ -159,6 +166,15 @@ def create(**values: Any) -> Run:
             count += 1
             name = f"{stamp}-{count}"
     return Run(id=name, started=now(), order=order, pid=os.getpid(), code=code_version(), **values)
+
+
+def _tidy() -> None:
+    """Remove what runs left that were killed before their first record: a folder with nothing but an empty one."""
+    for folder in folders():
+        with contextlib.suppress(OSError):
+            if [path.name for path in folder.iterdir()] == ["logs"] and time.time() - folder.stat().st_mtime > YOUNG:
+                (folder / "logs").rmdir()  # which fails where there is anything in it, or where it is a link
+                folder.rmdir()
 
 
 def _order() -> str:
@@ -318,24 +334,3 @@ def tail(path: Path, lines: int) -> str:
             return "\n".join(log.read().decode("utf-8", errors="replace").splitlines()[-lines:])
     except OSError:
         return ""
-
-
-def summary(run: Run) -> dict[str, Any]:
-    """What `inv runs --json` prints of a run."""
-    return {
-        "id": run.id,
-        "pipeline": run.pipeline,
-        "engine": run.engine,
-        "environment": run.environment,
-        "status": run.status,
-        "reason": run.reason,
-        "started": run.started,
-        "seconds": run.seconds,
-        "parameters": run.parameters,
-        "metrics": run.metrics,
-        "steps": [
-            {"name": s.name, "status": s.status, "seconds": s.seconds, "cached": s.cached, "reason": s.reason}
-            | ({"origin": s.origin} if s.origin else {})
-            for s in run.steps
-        ],
-    }

@@ -6,10 +6,9 @@ import shutil
 import time
 from pathlib import Path
 
-from .record import RUNS, Run, all_runs, newest_first
+from .record import RUNS, YOUNG, Run, all_runs, newest_first
 
 UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
-YOUNG = 60  # seconds in which a folder may be without a record because its run is just starting
 
 
 def folder_size(folder: Path) -> int:
