@@ -1,6 +1,9 @@
 """Training and prediction: what they say while they work, how good a model is and against what, what it needs."""
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +129,30 @@ def test_the_twenty_most_frequent_categories_have_a_column_each() -> None:
     x = pd.DataFrame({"shop": pd.Series(shops, dtype=object)})
     columns = prepare(x, "passthrough", sparse=False).fit(x).get_feature_names_out()
     assert [*columns] == [*sorted(f"text__shop_s{n}" for n in range(10, 30)), "text__shop_infrequent_sklearn"]
+
+
+DISTINCT = (20, 21, 25, 100, 160, 161, 720, 721, 900, 901, 1000)  # values of a text in 1,000 rows
+PROBE = f"""
+import json, pyarrow as pa
+from tasks.data.understanding import Column, judge
+said = []
+for distinct in {DISTINCT}:
+    text = Column("text", "category", pa.string(), 1000, 0, distinct)
+    others = [Column(name, "number", pa.float64(), 1000, 0, 500, 0.0, 1.0) for name in "ay"]
+    judge([text, *others], others[1], classes=False)
+    said.append(" ".join(text.notes))
+print(json.dumps(said))
+"""
+
+
+def test_adopt_says_of_a_text_what_training_makes_of_it(penguins: Path) -> None:
+    from model import many_categories
+    from train import telling_nothing
+
+    found = subprocess.run([sys.executable, "-c", PROBE], cwd=penguins, capture_output=True, text=True, check=True)
+    for distinct, said in zip(DISTINCT, json.loads(found.stdout), strict=True):
+        whole = pd.DataFrame({"text": pd.Series([f"v{n % distinct}" for n in range(1000)], dtype=object)})
+        passed_over, means = bool(telling_nothing(whole)), bool(many_categories(whole[:800]))  # test_size is 0.2
+        assert ("training passes it over" in said) == passed_over
+        assert ("by their mean target" in said) == (means and not passed_over)
+        assert ("20 most frequent" in said) == (distinct > 20)
