@@ -46,6 +46,21 @@ def test_as_many_steps_run_at_a_time_as_are_allowed(flow: Project, jobs: int) ->
     assert {each["waits"] for each in said} == {"PASSIVE"}
 
 
+def test_two_runs_of_a_project_at_once_are_two_runs(flow: Project) -> None:
+    flow.adding_does("import time; time.sleep(0.5)")
+    started = [flow.start("run", "--no-cache", "-p", f"n={n}") for n in (1, 2)]
+    for process in started:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, out + err
+    runs = {run["parameters"]["n"]: run for run in flow.runs()}
+    assert len(flow.runs()) == 2 and runs.keys() == {1, 2}
+    for n, run in runs.items():
+        assert run["status"] == "succeeded" and len(run["steps"]) == 2
+        folder = flow.root / "runs" / run["id"]
+        assert (folder / "steps/adding-2/sum").read_text(encoding="utf-8") == str(n + 1 + 100)
+        assert (folder / "report.html").is_file()
+
+
 @pytest.mark.parametrize("jobs", ["x", "0", "1.5"])
 def test_what_is_no_number_of_steps_is_refused(flow: Project, jobs: str) -> None:
     said = flow.inv("run", "--jobs", jobs, code=1).stderr

@@ -1,7 +1,10 @@
 """What the images and runs take, and what is freed of it."""
 
+import json
+import os
 import re
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +57,53 @@ def test_prune_keeps_the_runs_whose_artifacts_a_kept_one_uses(small: DockerProje
     assert {run["id"] for run in small.runs()} == {oldest, newest}, f"{oldest} made what {newest} was served"
     assert not (small.root / "runs" / middle).exists()
     assert "takes the number of runs to keep" in inv(small.root, "prune", "--runs", "some", code=1)
+
+
+def layers() -> float:
+    """The megabytes of all images, as the engine's own `docker system df` has them."""
+    rows = [json.loads(line) for line in docker("system", "df", "--format", "json").splitlines()]
+    return megabytes(next(row["Size"] for row in rows if row["Type"] == "Images"))
+
+
+def megabytes(text: str) -> float:
+    number, unit = re.fullmatch(r"([\d.]+) ?([kKMG]?)i?B", text).groups()  # type: ignore[union-attr]
+    return float(number) * {"": 1e-6, "k": 1e-3, "K": 1e-3, "M": 1, "G": 1e3}[unit]
+
+
+@needs_engine
+def test_what_is_said_to_be_freed_is_what_the_engine_has_more_of(small: DockerProject) -> None:
+    seen = []
+    for _ in range(3):  # others use the engine too: what they make meanwhile is in one of the two and not in the other
+        (small.root / "components/adding/large.bin").write_bytes(os.urandom(60_000_000))
+        inv(small.root, "build")
+        before = layers()
+        said = inv(small.root, "prune", "--all", "--yes")
+        freed = re.search(r"^ *([\d.]+ \w+) +freed of 1 images$", said, re.MULTILINE)
+        assert freed, said
+        seen.append((megabytes(freed[1]), before - layers()))
+        if all(54 < each < 66 for each in seen[-1]):
+            return
+    raise AssertionError(seen)
+
+
+@needs_engine
+def test_a_project_whose_name_begins_like_anothers_touches_nothing_of_it(small: DockerProject, tmp_path: Path) -> None:
+    other = DockerProject(tmp_path / "other")
+    longer = f"{small.name}-b"
+    other.write("invoke.yaml", (small.root / "invoke.yaml").read_text(encoding="utf-8").replace(small.name, longer))
+    other.name = longer
+    try:
+        for each in (small, other):
+            inv(each.root, "build")
+            inv(each.root, "run", "--on", "docker")
+        assert len(small.images()) == len(other.images()) == 1
+        assert re.search(r"^  images +1 +\d", inv(small.root, "disk"), re.MULTILINE)
+        small.adding_does("pass  # anew")
+        inv(small.root, "build")
+        assert "up to date" in inv(other.root, "build"), "the other's image is its own"
+        inv(small.root, "prune", "--all", "--runs", "0", "--yes")
+        assert small.images() == [] and len(other.images()) == 1
+        assert small.runs() == [] and len(other.runs()) == 1
+        assert "up to date" in inv(other.root, "build")
+    finally:
+        other.remove()

@@ -42,6 +42,8 @@ def _other_file() -> Path | None:
         core = Parser(initial=Program().initial_context, ignore_unknown=True).parse_argv(sys.argv[1:])[0]
     except ParseError:  # which invoke says itself
         return None
+    if core.args.config.value == "":
+        raise fail("inv -f takes the name of a file, and was given an empty one.")
     path = core.args.config.value or os.environ.get("INVOKE_RUNTIME_CONFIG")
     if not path and (name := os.environ.get(VARIABLE)):
         path = os.environ["INVOKE_RUNTIME_CONFIG"] = str(_of_environment(name))  # where invoke looks after this
