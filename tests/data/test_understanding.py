@@ -124,6 +124,8 @@ def made(folder: Path) -> dict[str, dict[str, Any]]:
         "drop": {"source": str(TABLES / "id_column.csv"), "target": "bought", "drop": ["customer"]},
         "drop nosuch": {"source": str(TABLES / "id_column.csv"), "target": "bought", "drop": ["costumer"]},
         "drop the target": {"source": str(TABLES / "bom.csv"), "target": "bought", "drop": ["bought"]},
+        "drop and text": {"source": str(TABLES / "bom.csv"), "target": "bought", "drop": ["size"], "text": ["size"]},
+        "comma in Parquet": {"source": str(TABLES / "plain.parquet"), "target": "bought", "decimal": ","},
         "text": {"source": str(TABLES / "mixed_types.csv"), "target": "bought", "text": ["size"]},
         "missing": {"source": str(TABLES / "na_as_class.csv"), "target": "answer", "missing": [""]},
         "another word": {"source": str(TABLES / "bom.csv"), "target": "bought", "missing": ["green"]},
@@ -426,6 +428,8 @@ def test_mistakes_are_sentences(found: dict[str, dict[str, Any]]) -> None:
     says = {
         "drop nosuch": "the table has no column 'costumer'. Did you mean 'customer'?",
         "drop the target": "'bought' is to be predicted and left out (--drop). Choose one of both.",
+        "drop and text": "'size' is to be left out (--drop) and read as text (--text). Choose one of both.",
+        "comma in Parquet": "'plain.parquet' is Parquet, which has no decimal to tell. Leave that out.",
         "no encoding": "encoding 'klingon' is not known",
         "nosuch": "does not exist",
         "nosuch glob": "matches no file",

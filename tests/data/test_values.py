@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -72,3 +73,26 @@ def test_no_digit_of_json_is_lost(gathering: ModuleType, tmp_path: Path, number:
         number + n for n in range(20)
     ]
     assert ("value" in found.notes) == (not told)
+
+
+def test_zeros_in_front_are_kept_beside_decimal_commas(gathering: ModuleType, tmp_path: Path) -> None:
+    rows = [f"{n},5;{n:05};{n % 7}" for n in range(30)]
+    (tmp_path / "table.csv").write_text("\n".join(["price;zip;n", *rows]), encoding="utf-8")
+    found = gathering.gather(str(tmp_path / "table.csv"), tmp_path / "out")
+    table = pq.read_table(tmp_path / "out")
+    assert (table["price"][1].as_py(), table["zip"][1].as_py(), table["n"][1].as_py()) == (1.5, "00001", 1)
+    assert "30 values begin with 0" in found.notes["zip"]
+
+
+def test_a_word_for_missing_holds_in_parquet_for_texts_and_numbers(gathering: ModuleType, tmp_path: Path) -> None:
+    whole, number, text = [1, -999, None], [0.5, -999.0, 1.5], ["-999", "x", "unknown"]
+    pq.write_table(pa.table({"whole": whole, "number": number, "text": text}), tmp_path / "table")
+    reading = gathering.Reading(missing=["-999", "unknown"])
+    found = gathering.gather(str(tmp_path / "table"), tmp_path / "out", reading)
+    assert pq.read_table(tmp_path / "out").to_pydict() == {
+        "whole": [1, None, None],
+        "number": [0.5, None, 1.5],
+        "text": [None, "x", None],
+    }
+    assert found.notes["whole"] == "1 value '-999' or 'unknown' taken as missing"
+    assert found.notes["text"].startswith("2 values")

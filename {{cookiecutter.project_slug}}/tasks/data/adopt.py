@@ -68,6 +68,8 @@ def understand(source: str, target: str, choices: Choices) -> Understood:
     """Gather a table, and look at its columns and at what predicting the target would be. Raises `Exit`."""
     if target in choices.drop:
         raise fail(f"'{target}' is to be predicted and left out (--drop). Choose one of both.")
+    if both := [name for name in choices.text if name in choices.drop]:
+        raise fail(f"'{both[0]}' is to be left out (--drop) and read as text (--text). Choose one of both.")
     place = placed(source)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from os.path import commonpath
@@ -21,6 +22,7 @@ from shared.step import StepError
 from shared.tables import batches, schema_of
 from unpacking import words_of
 
+NUMBER = re.compile(r"[-+]?\d*\.?\d+")
 LEFT_OUT = "left out: a model here takes no {type}"
 
 
@@ -42,7 +44,7 @@ def copy_parquet(files: Sequence[Path], target: Path, reading: Reading) -> Gathe
     schema = pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)])
     first = next(batches(files[0]), None)
     kept, notes = plain_schema(schema, first and first.rename_columns(names[: first.num_columns]), reading)
-    rows = 0
+    rows, lost = 0, Counter[str]()
     with ParquetWriter(target, kept) as writer:
         for file in files:
             for batch in batches(file):
@@ -50,9 +52,18 @@ def copy_parquet(files: Sequence[Path], target: Path, reading: Reading) -> Gathe
                 for name, value in parts_of(file, root).items():
                     batch = batch.append_column(name, pa.repeat(pa.scalar(value), batch.num_rows))
                 batch = batch.rename_columns(names)
-                columns = [plain(batch.column(field.name), field, reading) for field in kept]
+                columns = [plain(batch.column(field.name), field) for field in kept]
+                gaps = {field.name: column.null_count for field, column in zip(kept, columns, strict=True)}
+                columns = [without(column, reading.missing or []) for column in columns]
+                for field, column in zip(kept, columns, strict=True):
+                    lost[field.name] += column.null_count - gaps[field.name]
                 writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=kept))
                 rows += batch.num_rows
+    words = " or ".join(map(repr, reading.missing or []))
+    for name, count in lost.items():
+        if count:
+            taken = f"{count} value{'s' * (count > 1)} {words} taken as missing"
+            notes[name] = f"{notes[name]}; {taken}" if name in notes else taken
     return Gathered(rows, len(kept), [], unnamed | notes, names, reading)
 
 
@@ -89,8 +100,8 @@ def is_binary(type_: Any) -> bool:
     return any(test(type_) for test in tests)
 
 
-def plain(column: Any, field: Any, reading: Reading) -> Any:
-    """A column in its plain type, with no value where it is NaN or a word that the reading says to mean missing."""
+def plain(column: Any, field: Any) -> Any:
+    """A column in its plain type, with no value where it is NaN."""
     try:
         column = column.cast(field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as problem:
@@ -98,9 +109,19 @@ def plain(column: Any, field: Any, reading: Reading) -> Any:
         raise StepError(f"{said}. Correct it, or leave it out.") from problem
     if is_.is_floating(field.type):
         column = pc.if_else(pc.is_nan(column), None, column)
-    if reading.missing and is_.is_string(field.type):
-        column = pc.if_else(pc.is_in(column, pa.array(reading.missing_words)), None, column)
     return column
+
+
+def without(column: Any, words: Sequence[str]) -> Any:
+    """A column with no value where it has one of the words, or is the number that one is."""
+    if is_.is_string(column.type):
+        there = pc.is_in(column, pa.array(words, pa.string()))
+    elif is_.is_integer(column.type) or is_.is_floating(column.type):
+        numbers = [float(word) for word in words if NUMBER.fullmatch(word)]
+        there = pc.is_in(column.cast(pa.float64(), safe=False), pa.array(numbers, pa.float64()))
+    else:
+        return column
+    return pc.if_else(there, None, column) if words else column
 
 
 def copy_json(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], target: Path, reading: Reading) -> Gathered:

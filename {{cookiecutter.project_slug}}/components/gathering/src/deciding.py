@@ -186,7 +186,7 @@ def decide(name: str, fit: Fit, reading: Reading, decimal: str) -> Decided:
     if not kind or (best < fit.values and (kind == "flag" or not meant_as_missing(fit, kind))):
         return Decided("text", note=lost_note(fit, "text"))
     whole = max(fit.fits.get("whole", 0), fit.fits.get("long", 0))
-    if fit.zeros and kind in ("whole", "long", "number") and fit.zeros + whole >= best:
+    if fit.zeros and kind in NUMBERS and fit.zeros + whole >= best:
         many = f"{fit.zeros} values begin" if fit.zeros > 1 else "a value begins"
         return Decided("text", note=f"kept as text: {many} with 0, such as {fit.zero!r}", keep=True)
     if fit.long and kind == "number" and (endless := endless_note(fit.example)):

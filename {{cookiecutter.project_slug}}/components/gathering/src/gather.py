@@ -68,6 +68,8 @@ def gather(source: str, table: Path, reading: Reading | None = None, thorough: b
 
 
 def copy(format_: str, files: list[Path], target: Path, reading: Reading, thorough: bool, scratch: Path) -> Gathered:
+    if thorough:  # somebody says so of this very file
+        refuse_useless(format_, files[0], reading)
     told = [f"{len(files)} files, from {files[0].name!r} to {files[-1].name!r}"] if len(files) > 1 else []
     if format_ == "parquet":
         found = copy_parquet(files, target, reading)
@@ -83,6 +85,16 @@ def copy(format_: str, files: list[Path], target: Path, reading: Reading, thorou
             else:
                 found = copy_text(connection, files, target, reading, thorough)
     return replace(found, told=[*told, *found.told])
+
+
+def refuse_useless(format_: str, file: Path, reading: Reading) -> None:
+    """Raise StepError where the reading says of a file what only a text has."""
+    said = {"delimiter": reading.delimiter, "encoding": reading.encoding}
+    said |= {"decimal": reading.decimal} if format_ != "excel" else {}
+    useless = [name for name, value in said.items() if value] if format_ != "delimited" else []
+    if useless:
+        kind = {"parquet": "Parquet", "json": "JSON", "excel": "Excel"}[format_]
+        raise StepError(f"{file.name!r} is {kind}, which has no {' and no '.join(useless)} to tell. Leave that out.")
 
 
 def connected(scratch: Path) -> duckdb.DuckDBPyConnection:
