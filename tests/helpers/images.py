@@ -9,7 +9,7 @@ from typing import Any
 
 from helpers.inv import inv
 
-STEPS = ["evaluation", "gathering", "prediction", "preprocessing", "registration", "training", "validation"]
+STEPS = ["drift", "evaluation", "gathering", "prediction", "preprocessing", "registration", "training", "validation"]
 
 
 BASE = "python:3.13-slim"

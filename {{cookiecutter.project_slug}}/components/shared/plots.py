@@ -47,3 +47,23 @@ def histogram(counts: Sequence[int]) -> Markup:
     most, wide = max(max(counts), 1), 120 / len(counts)
     bars = (f"M{i * wide:.3g} 32v-{30 * count / most:.0f}h{wide * 0.9:.3g}V32" for i, count in enumerate(counts))
     return Markup(f'<svg width="120" height="32" aria-hidden="true"><path class="bar" d="{"".join(bars)}"/></svg>')
+
+
+def beside(title: str, names: Sequence[str], before: Sequence[float], now: Sequence[float]) -> Markup:
+    """Two rows of bars side by side, of shares from 0 to 1; `names` stand below them, where they are not empty."""
+    most, wide = max(*before, *now, 1e-9), 440 / len(names)
+    drawn = Markup()
+    for kind, shares, shift in (("bar", before, 0.05), ("bar now", now, 0.5)):
+        bars = (
+            f"M{20 + (i + shift) * wide:.4g} 150v{-140 * share / most:.1f}h{0.45 * wide:.3g}V150"
+            for i, share in enumerate(shares)
+            if share
+        )
+        drawn += Markup('<path class="{}" d="{}"/>').format(kind, "".join(bars))
+    for i, name in enumerate(names):
+        short, lower = name if len(name) <= 12 else f"{name[:11]}…", 14 * (i % 2) * (all(names) and len(names) > 4)
+        at = min(max(20 + (i + 0.5) * wide, 4 * len(short)), 480 - 4 * len(short))
+        drawn += Markup('<text x="{:.4g}" y="{}">{}</text>').format(at, 166 + lower, short)
+    label = Markup('role="img" aria-label="{}: before and now"').format(title)
+    svg = Markup('<svg viewBox="0 0 480 190" {}>{}</svg>').format(label, drawn)
+    return Markup('<div class="plot"><h3>{}</h3>{}</div>').format(title, svg)

@@ -24,6 +24,7 @@ POINTS, FEWEST_POINTS, ALL_POINTS = 1_000, 50, 400_000
 CATEGORIES = 1_000  # different texts of a column that has categories; with more of them it is text
 COUNTED, KEPT = 20_000, 100  # different texts that are counted at most, and those of a column of text that are kept
 LETTERS = 200  # of a text that tell it from another
+TIED = 5  # rows that hold the least value, or the greatest, where others beyond it are not to be expected
 
 
 @dataclass
@@ -51,11 +52,10 @@ def profile_of(
     """
     schema, rows = schema_of(table), rows_of(table)
     chosen = [field.name for field in schema if not only or field.name in only]
-    known = {name: dict.fromkeys((like or {}).get(name, {}).get("counts", {}), 0) for name in chosen}
-    columns = {
-        name: Column(kind_of(schema.field(name).type), str(schema.field(name).type), counts=known[name])
-        for name in chosen
-    }
+    before = {name: (like or {}).get(name, {}) for name in chosen}
+    columns = {name: Column(kind_of(schema.field(name).type), str(schema.field(name).type)) for name in chosen}
+    for name, column in columns.items():
+        column.counts = dict.fromkeys(before[name].get("counts", {}), 0)
     sample = max(min(ROWS, CELLS // max(len(chosen), 1)), FEWEST)
     chance = np.random.default_rng(0)
     for batch in batches(table, chosen):
@@ -63,7 +63,7 @@ def profile_of(
         for name, values in zip(chosen, batch.columns, strict=True):
             add(columns[name], values, drawn, closed=bool(like))
     points = max(min(POINTS, ALL_POINTS // max(len(chosen), 1)), FEWEST_POINTS)
-    entries = {name: entry(column, points, (like or {}).get(name, {}).get("kind")) for name, column in columns.items()}
+    entries = {name: entry(column, points, before[name]) for name, column in columns.items()}
     return {"version": VERSION, "rows": rows, "target": target, "columns": entries}
 
 
@@ -119,23 +119,35 @@ def extend(column: Column, least: float, greatest: float, there: Any) -> None:
     column.least, column.greatest = min(least, column.least), max(greatest, column.greatest)
 
 
-def entry(column: Column, points: int, kind: str | None) -> dict[str, Any]:
-    """What is kept of a column; texts are what they were in the profile that it is held against, of that `kind`."""
+def entry(column: Column, points: int, like: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a column: numbers, and where it has categories, those; or as in `like`, the entry of another."""
     found: dict[str, Any] = {"kind": column.kind, "type": column.type_, "rows": column.rows}
     found["missing"] = column.rows - column.known
     if column.kind in ("other", "empty"):
         return found
-    values = np.sort(np.concatenate([*column.values, np.empty(0)]))
-    places = ((np.arange(points) + 0.5) * len(values) / points).astype(int) if len(values) > points else slice(None)
-    found |= {"sampled": len(values), "values": values[places].tolist()}
+    if column.kind == "text":
+        found |= texts(column, like)
+    if found["kind"] != "category":
+        values = np.sort(np.concatenate([*column.values, np.empty(0)]))
+        places = ((np.arange(points) + 0.5) * len(values) / points).astype(int) if len(values) > points else slice(None)
+        found |= {"sampled": len(values), "values": values[places].tolist()}
     if column.kind != "text":
-        ends = (column.least, column.greatest) if column.known else (None, None)
-        return found | {"least": ends[0], "greatest": ends[1], "single": column.ends.count(1)}
+        least, greatest = (column.least, column.greatest) if column.known else (None, None)
+        found |= {"least": least, "greatest": greatest, "open": sum(rows < TIED for rows in column.ends)}
+    return found
+
+
+def texts(column: Column, like: Mapping[str, Any]) -> dict[str, Any]:
+    """The kind of a column of texts, and how many rows hold each: of categories all, of text the most frequent."""
     most = sorted(column.counts.items(), key=lambda each: (-each[1], each[0]))
-    whole = not column.others and len(most) <= CATEGORIES
-    if kind is None and not whole:
-        most = [] if column.others else most[:KEPT]
+    kind = like.get("kind", "")
+    if kind not in ("category", "text"):
+        kind = "text" if column.others or len(most) > CATEGORIES else "category"
+        if kind == "text":
+            most = [] if column.others else most[:KEPT]
+    else:
+        new = [each for each in most if each[0] not in like["counts"]]
+        most = [each for each in most if each[0] in like["counts"]] + (new[:KEPT] if kind == "category" else [])
+    single = sum(rows == 1 for _, rows in most)
     counts = dict(most)
-    found["kind"] = kind if kind in ("category", "text") else "category" if whole else "text"
-    singles = sum(rows == 1 for rows in counts.values())
-    return found | {"counts": counts, "others": column.known - sum(counts.values()), "single": singles}
+    return {"kind": kind, "counts": counts, "others": column.known - sum(counts.values()), "single": single}

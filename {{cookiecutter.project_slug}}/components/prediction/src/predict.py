@@ -54,7 +54,7 @@ def main(
                 x = model_input(fitted, data)
                 chances = None if classes is None else fitted.predict_proba(x)
                 # As each classifier of scikit-learn does that computes probabilities, but for support vectors.
-                said = fitted.predict(x) if chances is None else classes[chances.argmax(axis=1)]
+                said = fitted.predict(x) if classes is None or chances is None else classes[chances.argmax(axis=1)]
                 added = [pa.array(said).cast(kind), *([] if chances is None else [pa.array(chances.max(axis=1))])]
                 writer.write_table(pa.table([*data.columns, *added], schema=written))
                 rows.keep(data, target, problem_type, x, said, chances)
