@@ -29,6 +29,7 @@ champion = component("registration", "champion")
 evaluate = component("evaluation")
 register = component("registration")
 deliver = component("prediction", "deliver")
+compare = component("drift")
 
 
 @dsl.pipeline(description="Learns to predict one column of a table from the others.")
@@ -98,16 +99,20 @@ def scoring(
     source_fingerprint: str = "",
     models: str = "",
     models_fingerprint: str = "",
+    drift: dict[str, Any] = {},  # noqa: B006  what is drift, and whether it ends the run: the setting `drift`
 ) -> None:
     used = champion(models=models, models_fingerprint=models_fingerprint, required=True)
     kind = {"target": used.outputs["target"], "problem_type": used.outputs["problem_type"]}
     gathered = gather(source=source, reading=reading, source_fingerprint=source_fingerprint)
     validated = validate(table=gathered.outputs["table"], schema=used.outputs["schema"], **kind)
     predicted = predict(model=used.outputs["model"], table=validated.outputs["validated"], **kind)
+    predictions = predicted.outputs["predictions"]
+    compared = compare(table=predictions, profile=used.outputs["profile"], thresholds=drift, **kind)
     delivered = deliver(
-        predictions=predicted.outputs["predictions"],
+        predictions=predictions,
         destination=destination,
         version=used.outputs["version"],
         overwrite=overwrite,
     )
+    delivered.after(compared)
     delivered.set_caching_options(False)  # what it writes may be gone since

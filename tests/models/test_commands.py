@@ -122,14 +122,15 @@ def test_a_project_without_a_store_keeps_nothing_and_says_so(bake: Bake) -> None
 
 def test_a_project_that_wants_none_of_it_deletes_the_folders_and_the_lines(bake: Bake) -> None:
     project = bake()
-    for name in ("evaluation", "registration"):
+    for name in ("evaluation", "registration", "drift"):
         shutil.rmtree(project / "components" / name)
     pipeline = project / "pipeline.py"
     text = pipeline.read_text(encoding="utf-8")
     start, end = text.index("    store = {"), text.index("    with dsl.ParallelFor")
     lines = (text[:start] + text[end:]).replace("predicted = predict(", "predict(").splitlines(keepends=True)
-    gone = ("champion = ", "evaluate = ", "register = ")
-    pipeline.write_text("".join(line for line in lines if not line.startswith(gone)), encoding="utf-8")
+    gone = ("champion = ", "evaluate = ", "register = ", "compare = ", "deliver = ")
+    kept = "".join(line for line in lines if not line.startswith(gone))
+    pipeline.write_text(kept[: kept.index("\n\n@dsl.pipeline(description=\"Predicts")], encoding="utf-8")
     inv(project, "run")
     assert [step["name"] for step in newest(project)["steps"]] == [
         *("gathering", "validation", "preprocessing", "training", "prediction"),

@@ -69,6 +69,19 @@ def test_a_table_of_another_kind_is_refused_by_the_champions_schema(project: Pat
     assert not (project / "out" / "lacks.csv").exists() and newest(project)["status"] == "failed"
 
 
+def test_new_rows_that_have_drifted_are_said_and_where_it_is_wanted_not_delivered(project: Path) -> None:
+    scored(project, "source=march.csv", "destination=out/same.csv")
+    assert newest(project)["metrics"]["drifted_columns"] == 0
+    rows = pd.read_csv(project / "march.csv")
+    rows.assign(bill_depth_mm=rows.bill_depth_mm + 4).to_csv(project / "moved.csv", index=False)
+    scored(project, "source=moved.csv", "destination=out/moved.csv")
+    assert newest(project)["metrics"]["drifted_columns"] == 1
+    assert "bill_depth_mm" in inv(project, "runs.logs", "latest", "drift").stdout
+    said = scored(project, "source=moved.csv", "destination=out/ended.csv", 'drift={"action":"end"}', code=1).stderr
+    assert "drift: the data have drifted" in said and "bill_depth_mm" in said
+    assert (project / "out" / "moved.csv").exists() and not (project / "out" / "ended.csv").exists()
+
+
 def predictions(folder: Path) -> Path:
     learnt(table(folder / "table"))
     return folder / "predictions"

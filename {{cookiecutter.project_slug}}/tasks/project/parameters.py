@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 # Settings that are the value of a pipeline's parameter of the same name.
-SETTINGS = ("models", "promotion")
+SETTINGS = ("models", "promotion", "drift")
 
 
 # parameter_type of a compiled pipeline -> its name in Python, how a text becomes one, what it may be already

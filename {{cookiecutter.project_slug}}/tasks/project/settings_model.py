@@ -67,6 +67,17 @@ class Promotion(Section):
     manual: Annotated[bool, Field(title="true or false")] = False
 
 
+class Drift(Section):
+    """What is drift in new rows, and what then."""
+
+    psi: Annotated[float, Field(title="a number from 0 on", ge=0)] = 0.2
+    p_value: Annotated[float, Field(title="a number from 0 on", ge=0)] = 0.0
+    missing: Annotated[float, Field(title="a number from 0 on", ge=0)] = 0.0
+    unseen: Annotated[float, Field(title="a number from 0 on", ge=0)] = 0.0
+    worse: Annotated[float, Field(title="a number from 0 on", ge=0)] = 0.0
+    action: Annotated[Literal["warn", "end"], Field(title="warn or end")] = "warn"
+
+
 class Aks(Section):
     """What `inv aks.up` makes on Azure."""
 
@@ -108,6 +119,7 @@ class SettingsFile(Section):
     page_metric: str | None = _text("The number at the top of a run's page.", "a metric's name")
     models: str | None = _text("Where versions of the model are kept.", "a folder, or an address of s3, gs or abfs")
     promotion: Annotated[Promotion | None, Field(title=LINES)] = None
+    drift: Annotated[Drift | None, Field(title=LINES)] = None
     cloud: Literal["none", "azure"] | None = _text("What the project was made for.", "none or azure")
     template_version: str | None = _text("The template's release that this project was made from.")
     aks: Annotated[Aks | None, Field(title=LINES)] = None
@@ -135,6 +147,8 @@ def _sentence(error: ErrorDetails) -> str:
             return _said(error, Schedule, name, f"schedules: {owner}", f"schedules: {owner}: {name}")
         case "promotion", [name, *_]:
             return _said(error, Promotion, name, "promotion", f"promotion: {name}")
+        case "drift", [name, *_]:
+            return _said(error, Drift, name, "drift", f"drift: {name}")
         case "aks", [name, *_]:
             return _said(error, Aks, name, "aks", f"aks: {name}")
         case "steps", [owner]:

@@ -75,9 +75,9 @@ def keep(
 
 def reference(train: Path, predictions: Path, about: dict[str, Any]) -> dict[str, Any]:
     """What new data are held against: the columns of the rows it learnt from, and how it did on the test rows."""
-    name = [field.name for field in schema_of(predictions) if field.name.endswith("prediction")][-1]
-    said = profile_of(predictions, only=[name])["columns"][name]
-    return {**profile_of(train, about["target"]), "predictions": said, "metrics": about["metrics"]}
+    said = [field.name for field in schema_of(predictions) if field.name.endswith(("prediction", "probability"))][-2:]
+    profile = profile_of(train, about["target"])
+    return {**profile, "predictions": profile_of(predictions, only=said)["columns"], "metrics": about["metrics"]}
 
 
 def outcome(store: Store, version: Version, decision: str, reason: str, rival: int, seen: str) -> str:
