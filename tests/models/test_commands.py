@@ -130,7 +130,7 @@ def test_a_project_that_wants_none_of_it_deletes_the_folders_and_the_lines(bake:
     lines = (text[:start] + text[end:]).replace("predicted = predict(", "predict(").splitlines(keepends=True)
     gone = ("champion = ", "evaluate = ", "register = ", "compare = ", "deliver = ")
     kept = "".join(line for line in lines if not line.startswith(gone))
-    pipeline.write_text(kept[: kept.index("\n\n@dsl.pipeline(description=\"Predicts")], encoding="utf-8")
+    pipeline.write_text(kept[: kept.index('\n\n@dsl.pipeline(description="Predicts')], encoding="utf-8")
     inv(project, "run")
     assert [step["name"] for step in newest(project)["steps"]] == [
         *("gathering", "validation", "preprocessing", "training", "prediction"),
