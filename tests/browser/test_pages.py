@@ -38,7 +38,7 @@ def test_the_page_of_each_run(visit: Visit, penguins: Path) -> None:
 
 def test_the_steps_own_reports(visit: Visit, penguins: Path, tmp_path: Path) -> None:
     found = sorted(penguins.glob("runs/*/reports/*.html"))
-    assert len(found) == 5, "validation of three runs, prediction of two"
+    assert len(found) == 7, "validation of three runs, prediction and evaluation of two"
     for path in found:
         visit.see(path)
     page, _ = visit.open(reports(penguins)[0] / "report.html")
@@ -60,6 +60,8 @@ def test_reports_of_steps_are_shown_whole_and_in_the_page(visit: Visit, penguins
         "Validation: the table holds",
         "Model card: sex",
         "Prediction of sex",
+        "It becomes the champion",
+        "Version 1",
     ]
     for frame in frames:
         assert frame.evaluate("document.documentElement.scrollHeight <= innerHeight"), "no scroll bar of its own"
@@ -109,7 +111,7 @@ def test_it_is_printed_whole(visit: Visit, penguins: Path, tmp_path: Path) -> No
     page, _ = visit.open(reports(penguins)[0] / "report.html")
     page.emulate_media(media="print")
     printed = page.pdf(path=tmp_path / "page.pdf")
-    assert printed.startswith(b"%PDF") and len(re.findall(rb"/Type\s*/Page\b", printed)) in range(2, 12)
+    assert printed.startswith(b"%PDF") and len(re.findall(rb"/Type\s*/Page\b", printed)) in range(2, 15)
     assert not page.locator("nav").is_visible()
 
 

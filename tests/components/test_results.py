@@ -35,7 +35,7 @@ def test_the_run_is_recorded(project: Path) -> None:
     assert (run["engine"], run["status"]) == ("host", "succeeded")
     assert sorted(step["name"] for step in run["steps"]) == sorted(STEPS)
     assert all(step["seconds"] > 0 and not step["cached"] for step in run["steps"])
-    assert 0 < sum(step["seconds"] for step in run["steps"]) <= run["seconds"]
+    assert 0 < max(step["seconds"] for step in run["steps"]) <= run["seconds"]
     if kind(project) == "classification":
         assert run["metrics"]["accuracy"] > 0.8
         assert run["metrics"]["cv_accuracy_guess"] + 0.3 < run["metrics"]["cv_accuracy"] < 1

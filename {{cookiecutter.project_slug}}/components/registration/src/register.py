@@ -54,7 +54,8 @@ def main(
         done = f"version {number} is kept" if new else f"the same model is version {number} already"
         done += f"; {outcome(store, kept, decision, reason, champion_version, models_fingerprint)}"
     write_text(version, str(number))
-    write_text(note, f"{done[0].upper()}{done[1:]}.\n")
+    title = f"Version {number}" if number else "Not kept"
+    write_text(note, f"# {title}\n\n{done[0].upper()}{done[1:]}.\n")
     write_metadata(executor_input, {"note": {"version": number}})
     print(done)
 
