@@ -49,7 +49,7 @@ def compiled(bake: Bake) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_every_step_has_what_all_have_and_one_its_own(compiled: tuple[dict[str, Any], dict[str, Any]]) -> None:
     spec, kubernetes = compiled
     executors = spec["deploymentSpec"]["executors"]
-    assert len(executors) == len(kubernetes) == 6  # training twice: a sweep may run it again
+    assert len(executors) == len(kubernetes) == 9  # training twice: a sweep may run it again
     for label, executor in executors.items():
         resources = executor["container"]["resources"]
         training = label.startswith("exec-training")
