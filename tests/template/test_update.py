@@ -97,13 +97,12 @@ def test_edits_stay_and_the_templates_files_move(template: Path, tmp_path: Path,
     edit(project / "components/cleaning/component.yaml", "image: preprocessing", "image: cleaning")
     (project / "components/cleaning/src/preprocess.py").rename(project / "components/cleaning/src/clean.py")
     edit(project / "components/cleaning/component.yaml", "preprocess]", "clean]")
-    shutil.rmtree(project / "components/prediction")
+    shutil.rmtree(project / "components/drift")
     pipeline = project / "pipeline.py"
     text = pipeline.read_text(encoding="utf-8")
-    gone = [line for line in text.splitlines() if "predict(" in line or line.startswith("predict =")]
+    gone = [line for line in text.splitlines() if "compare" in line]
     pipeline.write_text("\n".join(line for line in text.splitlines() if line not in gone) + "\n", encoding="utf-8")
-    edit(pipeline, "    trained = train(", "    train(")
-    edit(project / "pyproject.toml", '  "components/prediction/src",\n', "")
+    edit(project / "pyproject.toml", '  "components/drift/src",\n', "")
     commit(project)
 
     said = inv(project, "template.update")
@@ -114,7 +113,7 @@ def test_edits_stay_and_the_templates_files_move(template: Path, tmp_path: Path,
     assert '"""Our training:' in train.read_text(encoding="utf-8")
     assert "experiment: ours" in (project / "invoke.yaml").read_text(encoding="utf-8")
     assert "template_version: 0.1.0" in (project / "invoke.yaml").read_text(encoding="utf-8")
-    assert not (project / "components/prediction").exists()
+    assert not (project / "components/drift").exists()
     assert (project / "components/cleaning/src/clean.py").is_file()
     for name in ("tasks/upkeep/checks.py", "components/gathering/Dockerfile"):
         assert (project / name).read_bytes() == (template / PROJECT / name).read_bytes(), name
