@@ -31,7 +31,7 @@ def test_only_what_changed_is_built_and_going_back_builds_nothing(project: Path)
 
 def test_a_component_that_is_none_is_refused(default_project: Path) -> None:
     said = inv(default_project, "build", "trainning", code=1)
-    assert "there is no component 'trainning'; there are: evaluation, gathering" in said
+    assert "there is no component 'trainning'; there are: drift, evaluation" in said
     assert "name one platform, as in linux/amd64" in inv(default_project, "build", "--platform", "arm", code=1)
 
 
