@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,9 +108,20 @@ def test_a_store_that_was_cut_or_changed_is_found_out(tmp_path: Path) -> None:
         store.fetch(version, MODEL, tmp_path / "out")
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"number": 7, "files": {}}', '{"number": "x"', '{"files": 3}', "null"]
-)
+WHOLE: dict[str, Any] = {"number": 1, "made": "", "files": {MODEL: {"sha256": "0", "bytes": 1}}, **ABOUT}
+OF_OTHER_TYPES: list[dict[str, Any]] = [
+    {"metrics": {"accuracy": "high"}},
+    {"made": 3},
+    {"code": "abc"},
+    {"files": {MODEL: {"sha256": "0"}}},
+]
+NO_ENTRIES = [
+    *("", "[]", "{}", '{"number": 7, "files": {}}', '{"number": "x"', '{"files": 3}', "null"),
+    *(json.dumps(WHOLE | other) for other in OF_OTHER_TYPES),
+]
+
+
+@pytest.mark.parametrize("text", NO_ENTRIES)
 def test_an_entry_that_is_none_is_a_sentence(tmp_path: Path, text: str) -> None:
     place = tmp_path / "models"
     added(str(place), tmp_path, b"a model")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.masking import masked_values
-from shared.step import write_text
+from shared.step import StepError, write_text
 
 
 def write_metadata(executor_input: str, metadata: Mapping[str, Mapping[str, Any]]) -> None:
@@ -24,6 +24,20 @@ def write_metadata(executor_input: str, metadata: Mapping[str, Mapping[str, Any]
         given = {k: v for k, v in kept.items() if not isinstance(v, float) or math.isfinite(v)}
         artifacts[name] = {"artifacts": [{"name": name, "uri": declared["artifacts"][0]["uri"], "metadata": given}]}
     write_text(Path(outputs["outputFile"]), json.dumps({"artifacts": artifacts}, allow_nan=False))
+
+
+def write_metrics(path: Path, metrics: Mapping[str, float]) -> None:
+    """The file of an artifact of type Metrics: a line of name and number for each."""
+    write_text(path, "".join(f"{name} {value}\n" for name, value in metrics.items()))
+
+
+def read_metrics(path: Path) -> dict[str, float]:
+    """What `write_metrics` has written."""
+    try:
+        return {name: float(value) for name, value in map(str.split, path.read_text(encoding="utf-8").splitlines())}
+    except ValueError as problem:
+        said = f"{path.name} has not a name and a number on each line: {problem}"
+        raise StepError(f"{said}. Mend what wrote it.") from problem
 
 
 def read_metadata(executor_input: str, name: str) -> dict[str, Any]:

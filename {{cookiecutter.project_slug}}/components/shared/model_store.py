@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from shared.objects import Objects, Taken, objects_at
 from shared.step import StepError, writing
@@ -74,8 +74,9 @@ class Store:
     def version(self, number: int) -> Version:
         try:
             found = Version(**self._read("versions", number, Version))
-            if not found.digest or found.number != number:
-                raise ValueError("its number or its model is not there")
+            measured = [*(each["bytes"] for each in found.files.values()), *found.metrics.values()]
+            if not found.digest or found.number != number or not all(isinstance(n, int | float) for n in measured):
+                raise ValueError("its number, its model or its metrics are not there")
             return found
         except FileNotFoundError:
             known = ", ".join(map(str, self.numbers()[-10:])) or "none"
@@ -99,10 +100,15 @@ class Store:
                 found.append(change)
         return found
 
+    def used(self) -> int:
+        """The number of the version in use; 0 if there is none."""
+        changes = self.changes()
+        return changes[-1].version if changes else 0
+
     def champion(self) -> Version | None:
         """The version in use, if there is one."""
-        changes = self.changes()
-        return self.version(changes[-1].version) if changes else None
+        number = self.used()
+        return self.version(number) if number else None
 
     def add(self, files: Mapping[str, Path], about: Mapping[str, Any]) -> Version:
         """Keep a new version of these files; its number is the next one that nobody has."""
@@ -125,8 +131,7 @@ class Store:
 
         `instead`: the number of the champion that it was held against, 0 for none; another one there is is an error.
         """
-        last, changes = self._last(), self.changes()
-        there = changes[-1].version if changes else 0
+        last, there = self._last(), self.used()
         if instead is not None and there != instead:
             raise Changed(f"version {there} has become the champion since. Look at it, and promote by hand.")
         self._change(Change(version.number, now(), by, seen), last)
@@ -174,7 +179,11 @@ class Store:
     def _read(self, folder: str, number: int, kind: Any) -> dict[str, Any]:
         """What a file says of the fields of a kind; those of a newer template are passed over."""
         found = json.loads(self._objects.read(f"{folder}/{number:06}.json"))
-        return {each.name: found[each.name] for each in fields(kind) if each.name in found}
+        known: dict[str, Any] = {each.name: each.type for each in fields(kind) if each.name in found}
+        for name, type_ in known.items():
+            if not isinstance(found[name], get_origin(type_) or type_):
+                raise ValueError(f"{name} is {str(found[name])[:50]!r}")
+        return {name: found[name] for name in known}
 
 
 def state(store: Store) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from shared.masking import masked
-from shared.step import StepError
+from shared.step import StepError, writing
 
 T = TypeVar("T")
 BUCKETS = ("s3", "gs", "gcs", "abfs", "abfss", "az", "azure")
@@ -70,10 +69,8 @@ class Folder:
         if path.exists():
             raise Taken
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        temporary = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with writing(path, replace=False) as temporary, temporary.open("wb") as file:
                 if isinstance(content, Path):
                     with content.open("rb") as source:
                         shutil.copyfileobj(source, file, 1 << 20)
@@ -81,12 +78,8 @@ class Folder:
                     file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            os.link(temporary, path)  # unlike a rename, this never replaces what somebody else has just created
         except FileExistsError:
             raise Taken from None
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def _told(self, work: Callable[[], T]) -> T:
         try:

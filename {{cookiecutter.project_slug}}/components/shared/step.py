@@ -6,6 +6,7 @@ Imports nothing heavy.
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,13 +51,19 @@ def given(path: Path | None) -> Path | None:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, renamed to it on success and removed on any exception."""
+def writing(path: Path, replace: bool = True) -> Iterator[Path]:
+    """A temporary path beside `path`, which gets that name on success, and is removed on any exception.
+
+    Without `replace`, what has come there meanwhile stays, and that is a FileExistsError.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         yield temporary
-        temporary.replace(path)
+        if replace:
+            temporary.replace(path)
+        else:
+            os.link(temporary, path)  # which, unlike a rename, replaces nothing
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -88,6 +88,19 @@ def account_for_rows(source: Path, *written: Path, left_out: int = 0) -> None:
         raise StepError(f"{counts}: rows were lost or made up, and nothing is kept. This is a mistake in the step.")
 
 
+def free_name(name: str, taken: Sequence[str], prefix: str) -> str:
+    """The name of a new column: with the prefix, once or more, where a column is called so already."""
+    return name if name not in taken else free_name(f"{prefix}{name}", taken, prefix)
+
+
+def predicted(names: Sequence[str]) -> list[str]:
+    """The columns that the prediction step added behind the others: the prediction and, of classes, its probability."""
+    found = [at for at, name in enumerate(names) if name.endswith("prediction")]
+    if not found:
+        raise StepError("the table has no column of predictions. Give what the step prediction wrote.")
+    return list(names[found[-1] :])
+
+
 def is_number(type_: Any) -> bool:
     import pyarrow.types as is_
 

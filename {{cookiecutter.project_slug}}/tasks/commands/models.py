@@ -22,8 +22,7 @@ def listing(c: Context, json: bool = False) -> None:
     """List the versions of the model, newest first."""
     with opened(load_settings(c)) as store:
         found = [store.version(number) for number in reversed(store.numbers())]
-        changes = store.changes()
-    champion = changes[-1].version if changes else 0
+        champion = store.used()
     if json:
         import json as codec
 
@@ -39,25 +38,24 @@ def listing(c: Context, json: bool = False) -> None:
 def show(c: Context, version: str = "champion", json: bool = False) -> None:
     """Show one version: metrics, parameters, files, its run."""
     with opened(load_settings(c)) as store:
-        changes = store.changes()
-        found = _version(store, version)
-    champion = changes[-1].version if changes else 0
+        found, changes = _version(store, version), store.changes()
     if json:
         import json as codec
 
-        say(codec.dumps({**asdict(found), "champion": found.number == champion}, indent=2, ensure_ascii=False))
+        used = bool(changes) and changes[-1].version == found.number
+        say(codec.dumps({**asdict(found), "champion": used}, indent=2, ensure_ascii=False))
     else:
-        say(details(found, champion, changes))
+        say(details(found, changes))
 
 
 @task(positional=["versions"], iterable=["versions"], help={"versions": "two or more; of one, it and the champion"})
 def compare(c: Context, versions: list[str]) -> None:
     """Compare versions: metrics, and what differs."""
     with opened(load_settings(c)) as store:
-        changes = store.changes()
+        champion = store.used()
         names = versions if len(versions) > 1 else [*(versions or ["latest"]), "champion"]
         found = [_version(store, name) for name in names]
-    say(comparison(found, changes[-1].version if changes else 0))
+    say(comparison(found, champion))
 
 
 @task(
@@ -68,15 +66,14 @@ def promote(c: Context, version: str, yes: bool = False) -> None:
     """Make a version the champion, the one in use."""
     config = load_settings(c)
     with opened(config) as store:
-        found = _version(store, version)
-        changes = store.changes()
-        if changes and changes[-1].version == found.number:
+        found, before = _version(store, version), store.used()
+        if before == found.number:
             say(f"version {found.number} is the champion already")
             return
         _sure(config, f"version {found.number} becomes the champion", yes)
-        store.promote(found, getpass.getuser(), instead=changes[-1].version if changes else 0)
-    before = f"; before it, version {changes[-1].version} was (inv models.rollback)" if changes else ""
-    say(f"version {found.number} is the champion{before}")
+        store.promote(found, getpass.getuser(), instead=before)
+    was = f"; before it, version {before} was (inv models.rollback)" if before else ""
+    say(f"version {found.number} is the champion{was}")
 
 
 @task(help={"yes": "do not ask"})

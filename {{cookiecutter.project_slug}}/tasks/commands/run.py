@@ -12,7 +12,7 @@ from invoke.tasks import task
 from ..files import ROOT
 from ..models.filled_in import fill_in, local_defaults
 from ..project.compiling import compile_pipeline, images_of
-from ..project.components import component_of
+from ..project.components import by_component, component_of
 from ..project.parameters import default_values, given_values, own_defaults, parameter_values
 from ..project.pipelines import Compiled
 from ..project.settings import Settings, load_settings
@@ -189,7 +189,7 @@ def _local_run(
         function=compiled.name,
         engine=engine,
         parameters=parameters,
-        images={name: image for image in images if (name := component_of(image))},
+        images=by_component(images),
         template_version=config.template_version,
         environment=acting(),
         command=_command_line(),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.exceptions import Exit
 
 from ..project.compiling import images_of, without_credentials
-from ..project.components import component_of
+from ..project.components import by_component
 from ..project.parameters import own_defaults
 from ..project.pipelines import Compiled
 from ..project.settings import Settings
@@ -60,7 +60,7 @@ def start(
         function=compiled.name,
         engine="cluster",
         parameters=parameters,
-        images={own: image for image in images_of(spec) if (own := component_of(image))},
+        images=by_component(images_of(spec)),
         template_version=config.template_version,
         environment=acting(),
         command=command,

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..runs.listing import starred, table
+from ..runs.listing import code_text, section, starred, table
 from ..runs.metrics import Line, best, number
+from ..terminal import printable
 
 Version = Any  # shared.model_store.Version, which is on the path only while a step's code is used
 
@@ -19,32 +20,28 @@ def listing(versions: Sequence[Version], champion: int) -> str:
     return table(rows)
 
 
-def details(version: Version, champion: int, changes: Sequence[Any]) -> str:
+def details(version: Version, changes: Sequence[Any]) -> str:
     """The page of `inv models.show`."""
-    used = "the champion" if version.number == champion else "not in use"
+    used = "the champion" if changes and changes[-1].version == version.number else "not in use"
     lines = [f"version {version.number}  {used}  made {when(version.made)}"]
-    code = version.code.get("commit", "")
     about = {
         "target": f"{version.target} ({version.problem_type})",
         "run": version.run or "not known",
         "data": version.data or "not known",
-        "code": f"{code[:12]}{' with uncommitted changes' if version.code.get('changed') else ''}" or "not known",
+        "code": code_text(version.code) or "not known",
         "packages": ", ".join(f"{name} {value}" for name, value in version.packages.items()),
     }
     lines.append(table([[f"  {name}", str(value)] for name, value in about.items()]))
-    for title, values in (("METRICS", version.metrics), ("PARAMETERS", version.parameters)):
-        if values:
-            rows = [[f"  {name}", number(v) if isinstance(v, float) else str(v)] for name, v in values.items()]
-            lines += ["", title, table(rows)]
+    lines += [*section("METRICS", version.metrics), *section("PARAMETERS", version.parameters)]
     lines += ["", "FILES"]
     files = [
         [f"  {name}", f"{each['bytes']} bytes", f"sha256 {each['sha256']}"] for name, each in version.files.items()
     ]
     lines.append(table(files))
-    if images := version.code.get("images"):
-        lines += ["", "IMAGES", table([[f"  {name}", str(image)] for name, image in images.items()])]
-    since = [f"champion since {when(each.made)}, by {each.by}" for each in changes if each.version == version.number]
-    lines += ["", *since] if since else []
+    images = version.code.get("images")
+    lines += section("IMAGES", images if isinstance(images, dict) else {})
+    since = [each for each in changes if each.version == version.number]
+    lines += ["", *(f"champion since {when(each.made)}, by {printable(each.by)}" for each in since)] if since else []
     return "\n".join(lines)
 
 

@@ -17,7 +17,7 @@ from invoke.exceptions import Exit
 from ..files import ROOT
 from ..masking import masked_values
 from ..terminal import fail, say
-from .components import component_files, component_names, component_of, image_reference
+from .components import by_component, component_files, component_names, component_of, image_reference
 from .condition_texts import quoted
 from .loop_items import parts_in_groups, typed_items
 from .mending import mend
@@ -159,8 +159,8 @@ def _compiled(name: str, function: Any, config: Settings, lines: dict[str, int])
             if own := component_of(container["image"]):
                 container["image"] = image_reference(own, config)
     if "code" in known:  # which code a scheduled run is of; `inv run` adds the commit
-        images = {own: image for image in images_of(compiled) if (own := component_of(image))}
-        known["code"].default_value.CopyFrom(pipeline_spec_builder.to_protobuf_value({"images": images}))
+        images = {"images": by_component(images_of(compiled))}
+        known["code"].default_value.CopyFrom(pipeline_spec_builder.to_protobuf_value(images))
     return Compiled(name, called, compiled, function.platform_spec)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..files import ROOT
@@ -59,6 +59,11 @@ def component_of(image: str) -> str | None:
     """The component an image reference belongs to, or None where it is not one of this project's."""
     name = image.rsplit("/", 1)[-1].split(":")[0]
     return name if (COMPONENTS / name / "component.yaml").is_file() else None
+
+
+def by_component(images: Iterable[str]) -> dict[str, str]:
+    """Those of the images that are of this project, by their components."""
+    return {name: image for image in images if (name := component_of(image))}
 
 
 @contextlib.contextmanager

@@ -88,9 +88,10 @@ def settings_values(pipeline: str, known: dict[str, int], config: Settings) -> d
     `known` are the pipeline's parameters with their types. Raises `Exit` as `typed` does.
     """
     shared = {name: value for name, value in config.parameters.items() if name in known}
-    shared |= {name: value for name in SETTINGS if name in known and (value := getattr(config, name))}
-    if "://" not in shared.get("models", "://"):
-        del shared["models"]  # a folder of this machine, which is filled in where a run can see it
+    given = {name: getattr(config, name) for name in SETTINGS}
+    if "://" not in config.models:
+        del given["models"]  # a folder of this machine, which is filled in where a run can see it
+    shared |= {name: value for name, value in given.items() if name in known and value}
     found = {name: typed(name, value, known, "invoke.yaml") for name, value in shared.items()}
     own = (config.pipelines.get(pipeline) or {}).items()
     return found | {name: typed(name, value, known, f"invoke.yaml: pipelines: {pipeline}") for name, value in own}

@@ -129,6 +129,9 @@ class SettingsFile(Section):
     pipelines: Annotated[dict[str, dict[str, Any]] | None, Field(title=LINES)] = None
 
 
+FLAT: dict[str, type[Section]] = {"aks": Aks, "drift": Drift, "promotion": Promotion}  # which hold settings alone
+
+
 def slips(document: dict[str, Any]) -> list[str]:
     """What is wrong with the settings of a file: a sentence each, without the file's name; none where all is right."""
     try:
@@ -145,12 +148,8 @@ def _sentence(error: ErrorDetails) -> str:
             return _said(error, Step, name, f"steps: '{owner}'", f"steps: {name} of '{owner}'")
         case "schedules", [owner, name, *_]:
             return _said(error, Schedule, name, f"schedules: {owner}", f"schedules: {owner}: {name}")
-        case "promotion", [name, *_]:
-            return _said(error, Promotion, name, "promotion", f"promotion: {name}")
-        case "drift", [name, *_]:
-            return _said(error, Drift, name, "drift", f"drift: {name}")
-        case "aks", [name, *_]:
-            return _said(error, Aks, name, "aks", f"aks: {name}")
+        case _, [name, *_] if section in FLAT:
+            return _said(error, FLAT[section], name, section, f"{section}: {name}")
         case "steps", [owner]:
             return f"steps: '{owner}' takes lines of 'setting: value': {', '.join(Step.model_fields)}."
         case "schedules", [owner]:

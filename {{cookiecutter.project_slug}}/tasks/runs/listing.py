@@ -1,5 +1,6 @@
 """Runs as a terminal shows them: in a list, one whole, several compared, and while one goes on."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..files import ROOT
@@ -48,6 +49,18 @@ def summary(run: Run) -> dict[str, Any]:
     }
 
 
+def section(title: str, values: Mapping[str, Any]) -> list[str]:
+    """The lines of a part of a page: names and values under a title; none where there are no values."""
+    rows = [[f"  {name}", number(v) if isinstance(v, float) else str(v)] for name, v in values.items()]
+    return ["", title, table(rows)] if rows else []
+
+
+def code_text(code: Mapping[str, Any]) -> str:
+    """Which code it was: the commit, and whether that is all; empty where it is not known."""
+    commit = printable(str(code.get("commit", ""))[:12])
+    return f"{commit}{' with uncommitted changes' if code.get('changed') else ''}" if commit else ""
+
+
 def details(run: Run) -> str:
     """The page of `inv runs.show`."""
     lines = [f"run {run.id}  {run.status}  {run.seconds:.1f} s on {printable(run.engine)}"]
@@ -56,21 +69,14 @@ def details(run: Run) -> str:
     given = iterations(run.steps)
     steps = [[f"  {s.name}", state(s), f"{s.seconds:.1f} s", note(s, given)] for s in run.steps]
     lines += ["", "STEPS", table(steps)]
-    for title, values in (("PARAMETERS", run.shown), ("METRICS", whole_metrics(run))):
-        if values:
-            rows = [[f"  {name}", number(v) if isinstance(v, float) else str(v)] for name, v in values.items()]
-            lines += ["", title, table(rows)]
+    lines += [*section("PARAMETERS", run.shown), *section("METRICS", whole_metrics(run))]
     for header, rows_of in sweeps(run):
         lines += ["", starred(header, rows_of)]
     lines += ["", "OUTPUTS"]
     outputs = [[f"  {s.name}", name, place(value)] for s in run.steps for name, value in s.outputs.items()]
     lines.append(table(outputs) if outputs else "  none")
-    commit = run.code.get("commit")
-    if commit:
-        lines += [
-            "",
-            f"code    {printable(commit[:12])}{' with uncommitted changes' if run.code.get('changed') else ''}",
-        ]
+    if code := code_text(run.code):
+        lines += ["", f"code    {code}"]
     if run.environment:
         lines.append(f"of      the environment {printable(run.environment)}")
     lines.append(f"again   {printable(run.command)}")

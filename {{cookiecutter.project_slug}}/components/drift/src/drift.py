@@ -12,7 +12,7 @@ from typer import Option
 from differences import Difference, Thresholds, compare, decide
 from page import page
 from rightness import Rightness, rightness, worse
-from shared.metadata import write_metadata
+from shared.metadata import write_metadata, write_metrics
 from shared.profile import VERSION, profile_of
 from shared.step import StepError, run, write_text
 from shared.tables import rows_of, schema_of
@@ -50,7 +50,7 @@ def main(
         scores["drifted_columns"] = len(columns)
         scores["drifted_share"] = len(columns) / max(len(found.differences), 1)
         scores["largest_psi"] = max((each.psi for each in found.differences), default=0.0)
-    write_text(metrics, "".join(f"{name} {value}\n" for name, value in scores.items()))
+    write_metrics(metrics, scores)
     write_text(report, page(rows_of(table), reference, found, given))
     write_text(drifted, "true" if found.reasons else "false")
     if scores.get("largest_psi"):

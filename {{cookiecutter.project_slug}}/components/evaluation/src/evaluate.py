@@ -12,10 +12,10 @@ from typer import Option
 from gate import Decision, decided, rules_of
 from scores import METRICS, Comparison, compare, score
 from shared.features import target_values
-from shared.metadata import write_metadata
+from shared.metadata import write_metadata, write_metrics
 from shared.reports import render
 from shared.step import StepError, run, write_text
-from shared.tables import read
+from shared.tables import predicted, read
 
 REPORT = Path(__file__).with_name("evaluation.html.j2")
 WORDS = {"promote": "It becomes the champion", "keep": "The champion stays", "wait": "A person decides"}
@@ -39,7 +39,7 @@ def main(
     rules = rules_of(promotion, problem_type)
     table = read(predictions)
     truth = target_values(table.column(target), problem_type)
-    said = target_values(table.column(prediction_column(table)), problem_type)
+    said = target_values(table.column(predicted(table.column_names)[0]), problem_type)
     its, why_not = None, ""
     if champion_version:
         if (champion_target, champion_problem_type) != (target, problem_type):
@@ -51,20 +51,12 @@ def main(
     values = {metric: score(metric, truth, said) for metric in METRICS[problem_type]}
     made = decided(rules, values[rules.metric], champion_version, by_rule, why_not)
     scores = shown(by_rule) if by_rule else {}
-    write_text(metrics, "".join(f"{name} {value}\n" for name, value in scores.items()))
+    write_metrics(metrics, scores)
     write_text(report, page(made, values, compared, champion_version, len(table), rules.metric))
     write_text(decision, made.what)
     write_text(reason, made.why)
     write_metadata(executor_input, {"metrics": scores})
     print(f"{made.what}: {made.why}")
-
-
-def prediction_column(table: Any) -> str:
-    """The column of the predictions, which come behind the table's own columns."""
-    found = [name for name in table.column_names if name.endswith("prediction")]
-    if not found:
-        raise StepError("the table has no column of predictions. Give what the step prediction wrote.")
-    return str(found[-1])
 
 
 def answers(champion: Path, table: Any) -> tuple[Any, str]:

@@ -1,9 +1,8 @@
 """Delivery: the predictions go where they are wanted, whole or not at all, and replace nothing unasked."""
 
-import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,8 +14,8 @@ from typer import Option
 
 from shared.masking import masked
 from shared.sources import at_address
-from shared.step import StepError, run, write_text
-from shared.tables import batches, rows_of, schema_of
+from shared.step import StepError, run, write_text, writing
+from shared.tables import batches, free_name, rows_of, schema_of
 
 ENDINGS = (".parquet", ".csv")
 
@@ -53,39 +52,25 @@ def destined(destination: str, overwrite: bool) -> Iterator[Path]:
     if "://" in destination:
         with tempfile.TemporaryDirectory() as folder, at_address(destination, "write destination") as (system, path):
             if system.exists(path) and not overwrite:
-                raise StepError(
-                    f"destination {masked(destination)!r} exists. Name another one, or give overwrite=true."
-                )
+                raise there_is(destination)
             yield (file := Path(folder, "table"))
             system.put(str(file), path)
         return
     target = Path(destination).expanduser()
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         if target.is_dir():
             raise StepError(f"destination {destination!r} is a folder. Name a file in it.")
         if target.exists() and not overwrite:
             raise there_is(destination)
         target.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        if overwrite:
-            temporary.replace(target)
-        else:
-            keep(temporary, target, destination)
+        try:
+            with writing(target, replace=overwrite) as temporary:
+                yield temporary
+        except FileExistsError:  # which has come there meanwhile
+            raise there_is(destination) from None
     except OSError as problem:
         said = problem.strerror or problem
         raise StepError(f"destination {destination!r} cannot be written: {said}. Mend that.") from problem
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def keep(temporary: Path, target: Path, destination: str) -> None:
-    """Give a file its name; unlike a rename, this never replaces what has come there meanwhile."""
-    try:
-        os.link(temporary, target)
-    except FileExistsError:
-        raise there_is(destination) from None
 
 
 def there_is(destination: str) -> StepError:
@@ -95,7 +80,7 @@ def there_is(destination: str) -> StepError:
 def write(predictions: Path, path: Path, version: int, as_csv: bool) -> None:
     """Write the table with each row's number, from 1 on as in the source, and the model's version in front."""
     table = schema_of(predictions)
-    names = [free_name(name, table.names) for name in ("row", "model_version")]
+    names = [free_name(name, table.names, "scored_") for name in ("row", "model_version")]
     schema = pa.schema([pa.field(names[0], pa.int64()), pa.field(names[1], pa.int64()), *table])
     first = 1
     with (CSVWriter if as_csv else ParquetWriter)(str(path), schema) as writer:
@@ -103,10 +88,6 @@ def write(predictions: Path, path: Path, version: int, as_csv: bool) -> None:
             rows = np.arange(first, first := first + batch.num_rows)
             added = [pa.array(rows), pa.array(np.full(batch.num_rows, version))]
             writer.write_batch(pa.RecordBatch.from_arrays([*added, *batch.columns], schema=schema))
-
-
-def free_name(name: str, taken: list[str]) -> str:
-    return name if name not in taken else free_name(f"scored_{name}", taken)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ from evaluation import Evaluation, evaluate_classes, evaluate_numbers
 from importance import Importance, importance
 from judged import chosen
 from shared.fitted import load_model, model_input
-from shared.metadata import write_metadata
+from shared.metadata import write_metadata, write_metrics
 from shared.plots import bar
 from shared.reports import render
 from shared.step import StepError, run, write_text, writing
-from shared.tables import account_for_rows, batches, rows_of, schema_of
+from shared.tables import account_for_rows, batches, free_name, rows_of, schema_of
 
 REPORT = Path(__file__).with_name("prediction.html.j2")
 
@@ -43,8 +43,9 @@ def main(
     rows = chosen(table, target if target in schema.names else "")
     classes = fitted.classes_ if problem_type == "classification" else None
     kind = prediction_type(classes, schema.field(target).type if len(rows.judged) else None)
-    names = [free_name(name, schema.names) for name in ["prediction", "probability"][: 1 if classes is None else 2]]
-    fields = [pa.field(name, type_) for name, type_ in zip(names, [kind, pa.float64()], strict=False)]
+    types = {"prediction": kind} if classes is None else {"prediction": kind, "probability": pa.float64()}
+    names = [free_name(name, schema.names, "model_") for name in types]
+    fields = [pa.field(name, type_) for name, type_ in zip(names, types.values(), strict=True)]
     written = pa.schema([*schema, *fields])
     found, needed = Evaluation(), None
     with writing(predictions) as temporary:
@@ -67,7 +68,7 @@ def main(
             found = evaluate_classes(classes, true, np.concatenate(rows.said), np.concatenate(rows.chances))
         if len(rows.judged) > 1:  # of one row, there is nothing to shuffle
             needed = importance(fitted, *rows.drawn(), schema.names)
-    write_text(metrics, "".join(f"{name} {value}\n" for name, value in found.scores.items()))
+    write_metrics(metrics, found.scores)
     write_text(evaluation, "")
     write_text(report, page(target, rows.count, len(rows.judged), found, needed))
     shape = {"rows": rows.count, "columns": len(written), "prediction_column": names[0]}
@@ -85,10 +86,6 @@ def prediction_type(classes: Any, of_truth: Any) -> Any:
             pa.array(classes).cast(of_truth)
             return of_truth
     return pa.string()
-
-
-def free_name(name: str, taken: list[str]) -> str:
-    return name if name not in taken else free_name(f"model_{name}", taken)
 
 
 def page(target: str, rows: int, judged: int, found: Evaluation, needed: Importance | None) -> str:

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 from typer import Option
 
-from shared.metadata import read_metadata, run_of, write_metadata
+from shared.metadata import read_metadata, read_metrics, run_of, write_metadata
 from shared.model_store import CARD, MODEL, PROFILE, SCHEMA, Changed, Store, Version, sha256
 from shared.profile import profile_of
-from shared.step import StepError, run, write_text
-from shared.tables import schema_of
+from shared.step import run, write_text
+from shared.tables import predicted, schema_of
 
 LOOKED_AT = 20  # versions: the newest ones, among which the same model may be
 
@@ -76,9 +76,8 @@ def keep(
 
 def reference(train: Path, predictions: Path, about: dict[str, Any]) -> dict[str, Any]:
     """What new data are held against: the columns of the rows it learnt from, and how it did on the test rows."""
-    said = [field.name for field in schema_of(predictions) if field.name.endswith(("prediction", "probability"))][-2:]
-    profile = profile_of(train, about["target"])
-    return {**profile, "predictions": profile_of(predictions, only=said)["columns"], "metrics": about["metrics"]}
+    said = profile_of(predictions, only=predicted(schema_of(predictions).names))
+    return {**profile_of(train, about["target"]), "predictions": said["columns"], "metrics": about["metrics"]}
 
 
 def outcome(store: Store, version: Version, decision: str, reason: str, rival: int, seen: str) -> str:
@@ -87,24 +86,13 @@ def outcome(store: Store, version: Version, decision: str, reason: str, rival: i
         return f"the champion stays: {reason}"
     if decision == "wait":
         return f"it waits for inv models.promote {version.number}: {reason}"
-    changes = store.changes()
-    if changes and changes[-1].version == version.number:
+    if store.used() == version.number:
         return "it is the champion"
     try:
         store.promote(version, version.run, instead=rival, seen=seen)
     except Changed as problem:
         return f"it waits for inv models.promote {version.number}: {problem}"
     return f"it is the champion now: {reason}"
-
-
-def read_metrics(path: Path) -> dict[str, float]:
-    """Metrics of a file with lines of a name and a number."""
-    try:
-        return {name: float(value) for name, value in map(str.split, path.read_text(encoding="utf-8").splitlines())}
-    except ValueError as problem:
-        raise StepError(
-            f"{path.name} has not a name and a number on each line: {problem}. Mend what wrote it."
-        ) from problem
 
 
 if __name__ == "__main__":

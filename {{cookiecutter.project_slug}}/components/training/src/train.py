@@ -18,7 +18,7 @@ from card import PACKAGES, fill_card
 from judgement import judge, split
 from model import baselines, make_model
 from shared.features import feature_names, features, target_values
-from shared.metadata import write_metadata
+from shared.metadata import write_metadata, write_metrics
 from shared.sources import fingerprint
 from shared.step import StepError, run, write_text, writing
 from shared.tables import read, rows_of
@@ -54,7 +54,7 @@ def main(
     with writing(model) as temporary:
         skops.io.dump(chosen, temporary)
     scores = judgement.metrics
-    write_text(metrics, "".join(f"{name} {value}\n" for name, value in scores.items()))
+    write_metrics(metrics, scores)
     parameters = options | {"early_stopping": early_stopping, "seed": seed}
     if model_card:
         about = {"target": target, "problem_type": problem_type, "data": fingerprint(str(train))}
