@@ -37,6 +37,21 @@ def test_a_stopped_run_says_so_and_leaves_no_process(flow: Project, number: sign
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+def test_what_waits_for_its_next_try_is_stopped_at_once(flow: Project) -> None:
+    retry = 'add(a=n).set_retry(3, backoff_duration="60s", backoff_factor=1)'
+    flow.write("pipeline.py", PIPELINE.replace("add(a=n)", retry))
+    flow.adding_does("print('this try ends')\nraise SystemExit(1)")
+    process = flow.start("run")
+    wait_for(lambda: any("this try ends" in path.read_text() for path in flow.root.glob("runs/*/logs/adding.log")))
+    time.sleep(0.5)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 def test_a_run_whose_process_was_killed_is_listed_as_stopped(flow: Project) -> None:
     marker = f"orphan-{os.getpid()}-{time.monotonic_ns()}"
     flow.adding_does(

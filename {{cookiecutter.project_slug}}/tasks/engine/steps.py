@@ -32,8 +32,11 @@ class Steps:
         self._stopped = asyncio.Event()
 
     def stop(self) -> None:
-        """Let what waits for its next try give up."""
-        self._stopped.set()
+        """Let what waits for its next try give up, at once: a signal handler that calls this wakes no event loop."""
+        try:
+            asyncio.get_running_loop().call_soon_threadsafe(self._stopped.set)
+        except RuntimeError:  # nothing waits yet, or any more
+            self._stopped.set()
 
     async def run(self, name: str, task: Spec, component: Spec, inputs: Inputs, dag: Dag) -> Execution:
         """Run a container, or import an artifact; the execution says how it went."""

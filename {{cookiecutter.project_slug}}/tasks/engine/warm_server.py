@@ -38,12 +38,18 @@ class Server:
         self._control = control
         self._modules = [module for name in names for module in modules_of(name)]
         self._running: dict[int, socket.socket] = {}
+        self._woken, self._wakes = socket.socketpair()  # a signal that comes just before a wait would not end it
 
     def serve(self) -> dict[str, Any]:
         """Import and fork, until there is nobody to do it for. In a fork, it returns what that is to be."""
+        self._wakes.setblocking(False)
+        signal.set_wakeup_fd(self._wakes.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, self._report)
         while True:
-            if select.select([self._control], [], [], 0 if self._modules else None)[0]:
+            ready = select.select([self._control, self._woken], [], [], 0 if self._modules else None)[0]
+            if self._woken in ready:
+                self._woken.recv(1000)
+            elif ready:
                 files: list[int] = []
                 with contextlib.suppress(OSError):
                     _, files, _, _ = socket.recv_fds(self._control, 1, 2)
@@ -83,6 +89,7 @@ class Server:
             self._running[pid] = answers  # from here on its end is told, which comes after its id
             self._report()  # it may have ended before
             return None
+        signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):  # whatever `inv` was started to ignore
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -91,7 +98,7 @@ class Server:
             os.dup2(log, number)
         for number in (log, ready, told):
             os.close(number)
-        for each in [self._control, answers, *self._running.values()]:
+        for each in [self._control, self._woken, self._wakes, answers, *self._running.values()]:
             each.close()
         return request
 
