@@ -80,6 +80,34 @@ def test_the_champion_is_changed_by_hand_and_changed_back(project: Path) -> None
     assert "there is none before it to go back to" in inv(project, "models.rollback", code=1).stderr
 
 
+def test_a_version_that_cannot_be_read_is_listed_as_such_and_the_rest_goes_on(project: Path) -> None:
+    kept = project / "models" / "versions"
+    (kept / "000003.json").write_text("{")
+    said = inv(project, "models").stdout.splitlines()
+    assert said[1].split()[:2] == ["3", "unreadable"] and "version 3 of the model store cannot be read" in said[1]
+    assert [line.split()[0] for line in said[2:]] == ["2", "1"]
+    assert "cannot be read" in versions(project)[3]["unreadable"] and champion(project) == 1
+    assert "version 3 of the model store cannot be read" in inv(project, "models.show", "3", code=1).stderr
+    inv(project, "models.compare", "1", "2")
+    inv(project, "run", "-p", "max_iter=2")
+    inv(project, "run", "scoring")
+    assert versions(project)[4]["run"] and champion(project) == 1
+    for number in (3, 4):
+        (kept / f"00000{number}.json").unlink()
+
+
+def test_a_change_of_the_champion_that_cannot_be_read_is_said_and_mended_by_a_promotion(project: Path) -> None:
+    change = project / "models" / "champion" / f"{len(list((project / 'models' / 'champion').iterdir())) + 1:06}.json"
+    change.write_text("")
+    listed = inv(project, "models")
+    assert "which version is in use is not known: champion/" in listed.stderr and "champion" not in listed.stdout
+    assert "perhaps in use" in inv(project, "models.show", "1").stdout
+    assert "Restore that file, or choose a version" in inv(project, "run", "scoring", code=1).stderr
+    assert "version 1 is the champion" in inv(project, "models.promote", "1").stdout
+    inv(project, "run", "scoring")
+    assert champion(project) == 1
+
+
 def test_a_wrong_version_is_a_sentence(project: Path) -> None:
     for name in ("7", "tomorrow", "2026"):
         said = inv(project, "models.promote", name, code=1).stderr

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from shared.model_store import MODEL, Changed, Store, Version, state
+from shared.objects import objects_at
 from shared.step import StepError
 from stand_ins.s3 import s3
 
@@ -74,8 +75,8 @@ def test_a_rollback_goes_back_one_change_at_a_time_and_not_past_the_first(place:
     first, second, third = (added(place, tmp_path, bytes([i])) for i in range(3))
     for version in (first, second, third):
         store.promote(version, "somebody")
-    assert [each.number for each in store.rollback("somebody")] == [3, 2]
-    assert [each.number for each in store.rollback("somebody")] == [2, 1]
+    assert store.rollback("somebody") == (3, 2)
+    assert store.rollback("somebody") == (2, 1)
     assert store.champion() == first
     with pytest.raises(StepError, match="version 1 is the first champion: there is none before it to go back to"):
         store.rollback("somebody")
@@ -128,6 +129,43 @@ def test_an_entry_that_is_none_is_a_sentence(tmp_path: Path, text: str) -> None:
     (place / "versions" / "000001.json").write_text(text)
     with pytest.raises(StepError, match="version 1 of the model store cannot be read"):
         Store(str(place)).version(1)
+
+
+def test_an_entry_that_cannot_be_read_is_named_and_the_others_are_there(place: str, tmp_path: Path) -> None:
+    first, second = added(place, tmp_path, b"1"), added(place, tmp_path, b"2")
+    objects_at(place).create("versions/000003.json", b"{")
+    fourth = added(place, tmp_path, b"3")
+    found, unreadable = Store(place).versions()
+    assert found == [first, second, fourth] and fourth.number == 4
+    assert list(unreadable) == [3] and "version 3 of the model store cannot be read" in unreadable[3]
+
+
+def test_a_change_that_cannot_be_read_hides_those_before_it_and_none_after_it(place: str, tmp_path: Path) -> None:
+    store = Store(place)
+    first, second, third = (added(place, tmp_path, bytes([i])) for i in range(3))
+    store.promote(first, "somebody")
+    objects_at(place).create("champion/000002.json", b"[]")
+    with pytest.raises(StepError, match=r"not known: champion/000002.json cannot be read.*models.promote VERSION"):
+        store.champion()
+    with pytest.raises(StepError, match="in use is not known"):
+        store.promote(second, "a run", instead=first.number)
+    store.promote(second, "somebody")
+    store.promote(third, "a run", instead=second.number)
+    assert store.rollback("somebody") == (third.number, second.number) and store.champion() == second
+    with pytest.raises(StepError, match=r"the champion before version 2 is not known: champion/000002.json"):
+        store.rollback("somebody")
+    assert store.champion() == second
+
+
+def test_a_champion_that_cannot_be_read_is_gone_back_from(tmp_path: Path) -> None:
+    place = tmp_path / "models"
+    store = Store(str(place))
+    for content in (b"1", b"2"):
+        store.promote(added(str(place), tmp_path, content), "somebody")
+    (place / "versions" / "000002.json").write_text("")
+    with pytest.raises(StepError, match="version 2 of the model store cannot be read"):
+        store.champion()
+    assert store.rollback("somebody") == (2, 1)
 
 
 def test_what_a_newer_template_adds_is_passed_over(tmp_path: Path) -> None:

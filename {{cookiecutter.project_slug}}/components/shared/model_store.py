@@ -53,6 +53,7 @@ class Change:
     by: str  # the run, or who
     seen: str = ""  # what the store's state was called when it was decided, see `state`
     rollback: bool = False
+    unreadable: str = ""  # why, of one that cannot be read: which version is in use after it is not known
 
 
 class Changed(StepError):
@@ -84,25 +85,43 @@ class Store:
         except (ValueError, TypeError, KeyError, AttributeError) as problem:
             raise StepError(f"version {number} of the model store cannot be read: {problem}.") from problem
 
+    def versions(self) -> tuple[list[Version], dict[int, str]]:
+        """All versions that can be read, the newest last, and of the others by their numbers why they cannot."""
+        found: list[Version] = []
+        unreadable: dict[int, str] = {}
+        for number in self.numbers():
+            try:
+                found.append(self.version(number))
+            except StepError as problem:
+                unreadable[number] = str(problem)
+        return found, unreadable
+
     def changes(self) -> list[Change]:
-        """The changes of the champion that hold, the last one last: without those that a rollback took away."""
+        """The changes of the champion that hold, the last one last: without those that a rollback took away.
+
+        One that cannot be read may have been either, so it stands for all before it.
+        """
         found: list[Change] = []
         for number in self.numbers("champion"):
             try:
                 change = Change(**self._read("champion", number, Change))
-            except (OSError, ValueError, TypeError) as problem:
-                raise StepError(
-                    f"champion/{number}.json in the model store cannot be read: {problem}. Restore it, or remove it."
-                ) from problem
-            if change.rollback:
-                found = found[:-1]
-            else:
+            except (OSError, ValueError, TypeError, StepError) as problem:
+                found = [Change(0, "", "", unreadable=f"champion/{number:06}.json cannot be read: {problem}")]
+                continue
+            if not change.rollback:
                 found.append(change)
+            elif found and not found[-1].unreadable:
+                found.pop()
         return found
 
     def used(self) -> int:
-        """The number of the version in use; 0 if there is none."""
+        """The number of the version in use; 0 if there is none. Raises StepError where that is not known."""
         changes = self.changes()
+        if changes and changes[-1].unreadable:
+            raise StepError(
+                f"which version of the model store is in use is not known: {changes[-1].unreadable}. "
+                "Restore that file, or choose a version: inv models.promote VERSION"
+            )
         return changes[-1].version if changes else 0
 
     def champion(self) -> Version | None:
@@ -131,19 +150,27 @@ class Store:
 
         `instead`: the number of the champion that it was held against, 0 for none; another one there is is an error.
         """
-        last, there = self._last(), self.used()
-        if instead is not None and there != instead:
+        last = self._last()
+        if instead is not None and (there := self.used()) != instead:
             raise Changed(f"version {there} has become the champion since. Look at it, and promote by hand.")
         self._change(Change(version.number, now(), by, seen), last)
 
-    def rollback(self, by: str) -> tuple[Version, Version]:
-        """Make the champion before this one the champion again: the one that was, and the one that is."""
-        last, changes = self._last(), self.changes()
+    def rollback(self, by: str) -> tuple[int, int]:
+        """Make the champion before this one the champion again: the number of the one that was, and of the one that is.
+
+        The one that was need not be readable, the one that is has to be.
+        """
+        last, was, changes = self._last(), self.used(), self.changes()
         if len(changes) < 2:
-            what = f"version {changes[0].version} is the first champion" if changes else "there is no champion"
+            what = f"version {was} is the first champion" if was else "there is no champion"
             raise StepError(f"{what}: there is none before it to go back to.")
-        was, is_ = (self.version(each.version) for each in (changes[-1], changes[-2]))
-        self._change(Change(is_.number, now(), by, rollback=True), last)
+        if changes[-2].unreadable:
+            raise StepError(
+                f"which version was the champion before version {was} is not known: {changes[-2].unreadable}. "
+                "Choose one: inv models.promote VERSION"
+            )
+        is_ = self.version(changes[-2].version).number
+        self._change(Change(is_, now(), by, rollback=True), last)
         return was, is_
 
     def fetch(self, version: Version, name: str, target: Path) -> None:

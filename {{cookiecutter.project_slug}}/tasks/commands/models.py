@@ -1,6 +1,7 @@
 """`inv models` and what is under it."""
 
 import getpass
+import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..models.listing import comparison, details
 from ..models.listing import listing as table_of_versions
 from ..models.store import opened
 from ..project.settings import load_settings
-from ..terminal import fail, say
+from ..terminal import fail, printable, say
 from .asking import sure_outside
 
 WHICH = "a version's number, champion, or the id of a run that made one; without, the champion"
@@ -21,15 +22,17 @@ WHICH = "a version's number, champion, or the id of a run that made one; without
 def listing(c: Context, json: bool = False) -> None:
     """List the versions of the model, newest first."""
     with opened(load_settings(c)) as store:
-        found = [store.version(number) for number in reversed(store.numbers())]
-        champion = store.used()
+        found, unreadable = store.versions()
+        champion = _in_use(store)
     if json:
         import json as codec
 
-        shown = [{**asdict(version), "champion": version.number == champion} for version in found]
-        say(codec.dumps(shown, indent=2, ensure_ascii=False))
-    elif found:
-        say(table_of_versions(found, champion))
+        said = [{"number": number, "unreadable": reason} for number, reason in unreadable.items()]
+        shown = sorted([*map(asdict, found), *said], key=lambda each: -each["number"])
+        marked = [{**each, "champion": each["number"] == champion} for each in shown]
+        say(codec.dumps(marked, indent=2, ensure_ascii=False))
+    elif found or unreadable:
+        say(table_of_versions(found, unreadable, champion))
     else:
         say("no versions yet; a run makes one: inv run")
 
@@ -52,7 +55,7 @@ def show(c: Context, version: str = "champion", json: bool = False) -> None:
 def compare(c: Context, versions: list[str]) -> None:
     """Compare versions: metrics, and what differs."""
     with opened(load_settings(c)) as store:
-        champion = store.used()
+        champion = _in_use(store)
         names = versions if len(versions) > 1 else [*(versions or ["latest"]), "champion"]
         found = [_version(store, name) for name in names]
     say(comparison(found, champion))
@@ -66,7 +69,7 @@ def promote(c: Context, version: str, yes: bool = False) -> None:
     """Make a version the champion, the one in use."""
     config = load_settings(c)
     with opened(config) as store:
-        found, before = _version(store, version), store.used()
+        found, before = _version(store, version), _in_use(store)
         if before == found.number:
             say(f"version {found.number} is the champion already")
             return
@@ -83,7 +86,16 @@ def rollback(c: Context, yes: bool = False) -> None:
     with opened(config) as store:
         _sure(config, "the champion before this one is in use again", yes)
         was, found = store.rollback(getpass.getuser())
-    say(f"version {found.number} is the champion again, instead of version {was.number}")
+    say(f"version {found} is the champion again, instead of version {was}")
+
+
+def _in_use(store: Any) -> int | None:
+    """The number of the champion, 0 where there is none. None where it is not known, which is said as well."""
+    changes = store.changes()
+    if changes and changes[-1].unreadable:
+        print(printable(f"which version is in use is not known: {changes[-1].unreadable}"), file=sys.stderr)
+        return None
+    return changes[-1].version if changes else 0
 
 
 def _sure(config: Any, what: str, yes: bool) -> None:
@@ -103,7 +115,7 @@ def _version(store: Any, name: str) -> Any:
         return store.version(numbers[-1])
     if name.isdecimal() and int(name) in numbers:
         return store.version(int(name))
-    made = [version for number in numbers if (version := store.version(number)).run == name]
+    made = [version for version in store.versions()[0] if version.run == name]
     if made:
         return made[-1]
     if not numbers:

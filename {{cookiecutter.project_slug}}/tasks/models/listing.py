@@ -10,19 +10,22 @@ from ..terminal import printable
 Version = Any  # shared.model_store.Version, which is on the path only while a step's code is used
 
 
-def listing(versions: Sequence[Version], champion: int) -> str:
-    """The table of `inv models`, the newest first."""
-    rows = [["VERSION", "ALIAS", "MADE", "RUN", "DATA", "METRICS"]]
+def listing(versions: Sequence[Version], unreadable: dict[int, str], champion: int | None) -> str:
+    """The table of `inv models`, the newest first; of those that cannot be read the reason."""
+    rows = {each: ["unreadable", "", "", why] for each, why in unreadable.items()}
     for version in versions:
-        alias = "champion" if version.number == champion else ""
         metrics = " ".join(f"{name}={number(value)}" for name, value in version.metrics.items())
-        rows.append([str(version.number), alias, when(version.made), version.run, version.data[:16], metrics])
-    return table(rows)
+        rows[version.number] = [when(version.made), version.run, version.data[:16], metrics]
+    alias = {champion: "champion"}
+    shown = [[str(each), alias.get(each, ""), *rows[each]] for each in sorted(rows, reverse=True)]
+    return table([["VERSION", "ALIAS", "MADE", "RUN", "DATA", "METRICS"], *shown])
 
 
 def details(version: Version, changes: Sequence[Any]) -> str:
     """The page of `inv models.show`."""
     used = "the champion" if changes and changes[-1].version == version.number else "not in use"
+    if changes and changes[-1].unreadable:
+        used = "perhaps in use"
     lines = [f"version {version.number}  {used}  made {when(version.made)}"]
     about = {
         "target": f"{version.target} ({version.problem_type})",
@@ -45,7 +48,7 @@ def details(version: Version, changes: Sequence[Any]) -> str:
     return "\n".join(lines)
 
 
-def comparison(versions: Sequence[Version], champion: int) -> str:
+def comparison(versions: Sequence[Version], champion: int | None) -> str:
     """The table of `inv models.compare`: what differs, and the best of each metric marked."""
     header = ["METRICS", *(f"{each.number}{' champion' if each.number == champion else ''}" for each in versions)]
     lines: list[Line] = []

@@ -46,12 +46,15 @@ def main(
 
 def rival(store: Store, candidate: Path | None) -> Version | None:
     """The champion; and where the candidate is that itself, the one before it, which it was held against before."""
-    changes = store.changes()
-    found = [store.version(each.version) for each in changes[-2:]]
-    if candidate and found and found[-1].digest == sha256(candidate):
-        found.pop()
-        return found[-1] if found else None
-    return found[-1] if found else None
+    found = store.champion()
+    if candidate and found and found.digest == sha256(candidate):
+        before = store.changes()[:-1]
+        try:
+            return store.version(before[-1].version) if before and not before[-1].unreadable else None
+        except StepError as problem:  # which decides nothing: the candidate is in use already
+            print(problem)
+            return None
+    return found
 
 
 if __name__ == "__main__":

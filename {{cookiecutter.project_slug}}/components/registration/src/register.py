@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,7 @@ from typer import Option
 from shared.metadata import read_metadata, read_metrics, run_of, write_metadata
 from shared.model_store import CARD, MODEL, PROFILE, SCHEMA, Changed, Store, Version, sha256
 from shared.profile import profile_of
-from shared.step import run, write_text
+from shared.step import StepError, run, write_text
 from shared.tables import predicted, schema_of
 
 LOOKED_AT = 20  # versions: the newest ones, among which the same model may be
@@ -66,8 +67,9 @@ def keep(
     """The version of a model, and whether it is a new one; one that is kept already is not kept again."""
     digest = sha256(files[MODEL])
     for number in reversed(store.numbers()[-LOOKED_AT:]):
-        if (found := store.version(number)).digest == digest:
-            return found, False
+        with suppress(StepError):  # one that cannot be read says nothing of this model
+            if (found := store.version(number)).digest == digest:
+                return found, False
     with tempfile.TemporaryDirectory() as folder:
         profile = Path(folder, PROFILE)
         write_text(profile, json.dumps(reference(train, predictions, about)))
