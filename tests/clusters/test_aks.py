@@ -154,6 +154,39 @@ def test_comments_of_the_settings_stay(bake: Bake, tmp_path: Path, monkeypatch: 
     assert len(changed) == 1 and changed[0][1].startswith("registry: owncloud") and "# where images go" in changed[0][1]
 
 
+REGISTRY = r"registry: owncloud[0-9a-f]{6}\.azurecr\.io"
+ACTING = {
+    "an environment": ("staging", "environments/staging.yaml", ""),
+    "a file of one call": ("", "other.yaml", "registry: 'x.azurecr.io'   # of the team\nask: false\n"),
+    "a file of JSON": ("", "other.json", '{\n"registry": "x"}\n'),
+}
+
+
+@needs_manifests
+@pytest.mark.parametrize("which", ACTING)
+def test_the_registry_goes_into_the_file_whose_settings_act(
+    project: Path, azure: Azure, which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment, name, text = ACTING[which]
+    monkeypatch.setenv("KF_ENVIRONMENT", environment)
+    file = project / name
+    file.write_text(text or file.read_text(encoding="utf-8"), encoding="utf-8")
+    before, own = file.read_text(encoding="utf-8"), (project / "invoke.yaml").read_bytes()
+    options = [] if environment else ["-f", name]
+    assert f"# and in {name}: registry: owncloud" in inv(project, *options, "aks.up", "--dry-run")
+    said = inv(project, *options, "aks.up")
+    assert (project / "invoke.yaml").read_bytes() == own
+    after = file.read_text(encoding="utf-8")
+    if text.startswith("{"):
+        assert after == before and re.search(rf"  {name} could not be changed: write {REGISTRY} into it", said)
+        return
+    assert re.search(rf"  {REGISTRY}, in {name}; it was (localhost:5001|x\.azurecr\.io)\n", said)
+    kept = [line for line in before.splitlines() if not line.startswith("registry:")]
+    assert [line for line in after.splitlines() if not re.match(REGISTRY, line)] == kept
+    assert not text or "   # of the team" in after
+    assert ", in " not in inv(project, *options, "aks.up"), "it is there by now"
+
+
 @needs_manifests
 def test_up_goes_on_where_it_stopped(project: Path, azure: Azure) -> None:
     azure.keep(faults={"aks create": "(Boom) something new"})

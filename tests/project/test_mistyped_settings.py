@@ -67,6 +67,45 @@ def test_a_slip_in_a_file_for_one_call_is_refused_as_in_invoke_yaml(project: Pat
     assert slip == "no lines" or all(word in said for word in words), said
 
 
+OTHER_FILES = {
+    "Python that fails": (
+        "x.py",
+        "ask = True\n\ndef f():\n    return 1 / 0\nf()",
+        "line 4 of {} fails with ZeroDivisionError: ",
+    ),
+    "Python that ends": ("x.py", "raise SystemExit(3)", "line 1 of {} fails with SystemExit: 3"),
+    "no Python": ("x.py", "ask = True\nkfp_host =", "line 2 of {} fails with SyntaxError: "),
+    "a module": ("x.py", "import os\nkfp_host = os.sep", "{} imports os, and invoke takes no module for a setting."),
+    "a name in Python": ("x.py", "kfp_hots = 'x'", "{}: there is no setting 'kfp_hots'"),
+    "a type in Python": ("x.py", "kfp_host = 5", "{}: kfp_host takes a text, not 5."),
+    "no JSON": ("x.json", "ask: true", "{} is not valid JSON: Expecting value"),
+    "cut JSON": ("x.json", '{"ask": tr', "{} is not valid JSON: "),
+    "a list of JSON": ("x.json", "[1]", "{} must be lines of 'name: value'."),
+    "no date": ("x.yaml", "kfp_host: 2024-13-45", "{} is not valid YAML: month must be in 1..12"),
+    "what holds itself": ("x.yaml", "parameters: &p {x: *p}", "{} is not valid YAML: "),
+    "a number without end": ("x.yaml", f"jobs: {'9' * 5000}", "{} is not valid YAML: Exceeds the limit"),
+}
+
+
+@pytest.mark.parametrize("slip", OTHER_FILES)
+def test_a_file_of_any_kind_that_cannot_be_read_is_said_in_a_sentence(project: Path, tmp_path: Path, slip: str) -> None:
+    name, text, words = OTHER_FILES[slip]
+    other = tmp_path / name
+    other.write_text(text, encoding="utf-8")
+    said = inv(project, "-f", str(other), "compile", code=1)
+    assert words.format(other) in said and len(said.splitlines()) == 1, said
+
+
+def test_files_of_python_and_json_are_taken(project: Path, tmp_path: Path) -> None:
+    for name, text in {
+        "x.py": "def _of(team):\n    return f'ghcr.io/{team}'\nregistry = _of('team')\ndel _of\n",
+        "x.json": '{\n\t"registry": "ghcr.io/team"\n}',
+    }.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        inv(project, "-f", str(tmp_path / name), "compile")
+        assert "image: ghcr.io/team/my-kfp-project/" in (project / "build/pipeline.yaml").read_text(encoding="utf-8")
+
+
 VARIABLES = {
     "a name": (
         {"INVOKE_KFP_HOTS": "x"},

@@ -90,6 +90,24 @@ def test_names_cannot_write_on_the_terminal(flow: Project) -> None:
     assert "[bold]x[/bold]" in last and b"\x1b[2J" not in terminal.raw and b"\x07" not in terminal.raw
 
 
+LOG = (
+    "\x1b]0;title\x07\x1b]52;c;ZXZpbA==\x1b\\\x9d2;title\x9c\x1b[2J\x1b[1A\x1bc\x08"
+    "\x1b[31mred\x1b[38;2;1;2;3m\tgrün\x1b[0m \x1b(0\x1b]0;open \x1bé"
+)
+
+
+def test_of_a_log_the_terminal_gets_the_colours_and_a_pipe_all(flow: Project) -> None:
+    flow.adding_does(f"print({LOG!r})")
+    flow.inv("run")
+    terminal = invoke(flow.root, "runs.logs", "adding")
+    assert "red    grün 0;open  é" in terminal.watch()
+    raw = terminal.raw.decode().replace("\r\n", "\n")
+    assert "\x1b[31mred\x1b[38;2;1;2;3m\tgrün\x1b[0m " in raw and raw.endswith("\x1b[0m\n")
+    assert set(re.findall(r"\x1b.[\d;]*.?", raw)) == {"\x1b[31m", "\x1b[38;2;1;2;3m", "\x1b[0m"}
+    assert not re.search(r"[\x00-\x08\x0b-\x1a\x7f-\x9f]", raw) and "title" not in raw and "ZXZpbA" not in raw
+    assert LOG in flow.inv("runs.logs", "adding").stdout
+
+
 @pytest.fixture
 def images(tmp_path: Path) -> Iterator[DockerProject]:
     project = DockerProject(tmp_path / "project")

@@ -60,10 +60,34 @@ def say(text: str = "") -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
+# What a terminal obeys: texts that it takes, such as a title or the clipboard's; the cursor and colours; the rest.
+SEQUENCE = re.compile(
+    r"(?:\x1b[P\]X^_]|[\x90\x98\x9d-\x9f]).*?(?:\x07|\x1b\\|\x9c)|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]"
+)
+COLOUR = re.compile(r"(\x1b\[[0-9;:]*m)")
+RESET = "\x1b[0m"
+
+
 def printable(text: str) -> str:
     """Text that a terminal prints and does not obey: without escape sequences, and on one line."""
-    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", masked(text))
+    text = SEQUENCE.sub("", masked(text))
     return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def harmless(line: str) -> str:
+    """A line of a step's log for a terminal: its colours stay, whatever else a terminal would obey goes.
+
+    As it is where there is no terminal, for a file or another program.
+    """
+    if not (sys.__stdout__ and sys.__stdout__.isatty()):
+        return line
+    text, *rest = COLOUR.split(line)
+    others = "".join(f"{colour}{_obeyed_by_none(part)}" for colour, part in zip(rest[::2], rest[1::2], strict=True))
+    return f"{_obeyed_by_none(text)}{others}{RESET if rest else ''}"
+
+
+def _obeyed_by_none(text: str) -> str:
+    return "".join(letter if letter == "\t" or letter.isprintable() else " " for letter in SEQUENCE.sub("", text))
 
 
 def on_terminal() -> bool:

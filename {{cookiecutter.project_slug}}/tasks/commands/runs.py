@@ -12,7 +12,7 @@ from ..runs.listing import compared_text, details, summary
 from ..runs.listing import listing as table_of_runs
 from ..runs.metrics import sorted_by
 from ..runs.record import Run, all_runs, find, newest_first, state, step_of
-from ..terminal import fail, printable, say
+from ..terminal import fail, harmless, printable, say
 from .run import check_engine, finish
 
 WHICH = "a run's id, the start of one, or a pipeline for its latest; without, the latest of all"
@@ -69,7 +69,7 @@ def logs(c: Context, steps: list[str], id: str = "latest") -> None:
         if path.exists():
             with path.open(encoding="utf-8", errors="replace") as lines:
                 for line in lines:
-                    say(line.removesuffix("\n"))
+                    say(harmless(line.removesuffix("\n")))
         elif step.cached:
             say(f"served from the cache: it did not run{f'; inv runs.logs {step.origin}' if step.origin else ''}")
         elif run.remote and step.status not in ("waiting", "pending", "skipped"):
@@ -77,7 +77,7 @@ def logs(c: Context, steps: list[str], id: str = "latest") -> None:
 
             kubectl = Kubectl.of(load_settings(c), run)
             log = kubectl.log(step.name).rstrip() if kubectl else ""
-            say(log or f"no log of it could be read; see {run.remote['url']}")
+            say("\n".join(map(harmless, log.splitlines())) or f"no log of it could be read; see {run.remote['url']}")
         else:
             say("no log: it did not run")
 

@@ -2,10 +2,13 @@
 
 import difflib
 import functools
+import json
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import yaml
@@ -30,10 +33,19 @@ def documents() -> dict[str, dict[str, Any]]:
     """
     found = {"invoke.yaml": _document("invoke.yaml", ROOT / "invoke.yaml")}
     other = _other_file()
-    if other is not None and other.suffix != ".py":  # which invoke runs
-        name = str(other.relative_to(ROOT) if other.is_relative_to(ROOT) else other)
-        found[name] = _document(name, other.expanduser())
+    if other is not None:
+        found[name_of(other)] = _document(name_of(other), other.expanduser())
     return found
+
+
+def acting_file() -> Path:
+    """The file that a setting is written to: that of `inv -f` or of the environment where there is one."""
+    return _other_file() or ROOT / "invoke.yaml"
+
+
+def name_of(file: Path) -> str:
+    """How a file of settings is called: by its place in the project, where it is there."""
+    return file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else str(file)
 
 
 def _other_file() -> Path | None:
@@ -77,20 +89,45 @@ def acting() -> str:
 
 def _document(name: str, path: Path) -> dict[str, Any]:
     try:
-        with path.open(encoding="utf-8") as file:
-            document = yaml.safe_load(file)
+        document = _read(path)
+        if isinstance(document, dict):
+            _check_names(name, document)
     except FileNotFoundError:
         if path.parent == ROOT and name == "invoke.yaml":
             raise fail(f"there is no invoke.yaml in {ROOT}; it holds the settings of the project.") from None
         raise fail(f"inv -f: there is no file {name}.") from None
     except OSError as error:
         raise fail(f"{name} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise fail(f"{name} is not valid YAML: {' '.join(str(error).split())}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # also a date that is none, a text that is no UTF-8
+        language = "JSON" if path.suffix == ".json" else "YAML"
+        raise fail(f"{name} is not valid {language}: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
         raise fail(f"{name} must be lines of 'name: value'.")
-    _check_names(name, document)
     return document
+
+
+def _read(path: Path) -> Any:
+    """What a file holds, by its kind, which are those that invoke reads."""
+    if path.suffix == ".py":
+        return _of_python(path)
+    text = path.read_text(encoding="utf-8")
+    return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+
+
+def _of_python(path: Path) -> dict[str, Any]:
+    """The names in a file of Python, which invoke runs after this. Raises `Exit` where it fails, with the line."""
+    source, found = path.read_bytes(), {"__name__": "settings", "__file__": str(path)}
+    try:
+        exec(compile(source, str(path), "exec"), found)
+    except (Exception, SystemExit) as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = error.lineno if isinstance(error, SyntaxError) else (lines or [0])[-1]
+        said = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise fail(f"inv -f: line {line} of {name_of(path)} fails with {said}") from None
+    modules = [name for name, value in found.items() if isinstance(value, ModuleType)]
+    if modules:
+        raise fail(f"inv -f: {name_of(path)} imports {modules[0]}, and invoke takes no module for a setting.")
+    return {name: value for name, value in found.items() if not name.startswith("__")}
 
 
 def _check_names(file: str, section: dict[Any, Any]) -> None:

@@ -3,14 +3,18 @@
 All that is made carries the tag `kf-template-project`, and what does not is never deleted.
 """
 
+import contextlib
 import json
+import os
 import re
 import shlex
 
+import yaml
 from invoke.exceptions import Exit
 
 from ...files import ROOT, write
 from ...project.settings import Settings
+from ...project.settings_files import acting_file, name_of
 from ...terminal import fail, say
 from .. import passwords
 from ..install import NAMESPACE, install, stage
@@ -54,7 +58,7 @@ def print_commands(config: Settings) -> None:
         for variable, command in data_commands(wanted):
             line = " ".join(f'"{part}"' if "$" in part else shlex.quote(part) for part in command)
             say(f"{variable}=$({line})" if variable else line)
-    say(f"# and in invoke.yaml: registry: {wanted.registry}.azurecr.io")
+    say(f"# and in {name_of(acting_file())}: registry: {wanted.registry}.azurecr.io")
 
 
 def make(config: Settings) -> None:
@@ -106,15 +110,30 @@ def log_in(wanted: Plan) -> None:
 
 
 def _set_registry(config: Settings, wanted: Plan) -> None:
-    """Make the cluster's registry the project's, in invoke.yaml; its comments stay."""
+    """Make the cluster's registry the project's, in the file whose settings act; its comments stay."""
     registry = f"{wanted.registry.lower()}.azurecr.io"
     if config.registry == registry:
         return
-    path = ROOT / "invoke.yaml"
+    path = acting_file()
     text = path.read_text(encoding="utf-8")
-    changed = re.sub(r"(?m)^registry: *\S+", lambda _: f"registry: {registry}", text, count=1)
+    changed, found = re.subn(r"(?m)^registry: *[^\s#]+", lambda _: f"registry: {registry}", text, count=1)
+    if not found:
+        changed = f"{text.rstrip()}\nregistry: {registry}\n"
+    if path.suffix not in (".yaml", ".yml") or not _holds(changed, registry):
+        say(f"  {name_of(path)} could not be changed: write registry: {registry} into it")
+        return
     write(path, changed)
-    say(f"  registry: {registry}, in invoke.yaml; it was {config.registry}")
+    say(f"  registry: {registry}, in {name_of(path)}; it was {config.registry}")
+    if os.environ.get("INVOKE_REGISTRY"):
+        say("  the variable INVOKE_REGISTRY goes above it, and names another: unset it")
+
+
+def _holds(text: str, registry: str) -> bool:
+    """Whether it is a file of settings with this registry."""
+    with contextlib.suppress(yaml.YAMLError):
+        document = yaml.safe_load(text)
+        return isinstance(document, dict) and document.get("registry") == registry
+    return False
 
 
 def _allow_data(wanted: Plan) -> None:
@@ -166,4 +185,4 @@ def delete(wanted: Plan) -> None:
     must(delete_command(wanted), wanted)
     for kind, name in (("context", wanted.context), ("cluster", wanted.project)):
         run("kubectl", "config", f"delete-{kind}", name)
-    say(f"deleted the resource group {wanted.group}; registry in invoke.yaml still names what is gone")
+    say(f"deleted the resource group {wanted.group}; registry in {name_of(acting_file())} still names what is gone")
