@@ -2,8 +2,10 @@
 
 import contextlib
 import hashlib
+import os
 import sys
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 from ..files import ROOT
@@ -30,17 +32,23 @@ def image_content(name: str) -> dict[str, bytes]:
     """All that a component's image is built from: the content of each file by its path from the project's root."""
     content = {}
     for folder in (COMPONENTS / "shared", COMPONENTS / name):
-        for path in sorted(folder.rglob("*")):
-            parts = path.relative_to(folder).parts
-            hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
-            declares = path.match("component*.yaml") or path.suffix == ".in"
-            unused = (len(parts) == 1 and declares) or path.suffix == ".pyc"
-            if path.is_file() and not hidden and not unused:
+        for path in _files(folder):
+            declares = fnmatch(path.name, "component*.yaml") or path.suffix == ".in"
+            if not (declares and path.parent == folder):
                 content[path.relative_to(ROOT).as_posix()] = path.read_bytes()
     for path in FOR_ALL_IMAGES:
         if path.is_file():
             content[path.relative_to(ROOT).as_posix()] = path.read_bytes()
     return content
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files of a folder and those in it, sorted, without hidden ones and bytecode."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
+        found += [Path(place, name) for name in names if not name.startswith(".") and not name.endswith(".pyc")]
+    return sorted(path for path in found if path.is_file())
 
 
 def image_reference(name: str, config: Settings, content: dict[str, bytes] | None = None) -> str:

@@ -1,5 +1,6 @@
 """Reading a run's record, which may be anybody's: from CI, a colleague, a newer template; cut short, or forged."""
 
+import functools
 import json
 import stat
 import sys
@@ -52,8 +53,8 @@ def checked(kind: type[Any], values: Any) -> dict[str, Any]:
     """Values for a dataclass: all known, each of its type. Raises `Unreadable` for another."""
     if not isinstance(values, dict):
         raise Unreadable("its run.json is no record")
-    hints = get_type_hints(kind)
-    if unknown := sorted(set(values) - {field.name for field in fields(kind)}):
+    hints = _hints(kind)
+    if unknown := sorted(values.keys() - hints.keys()):
         raise Unreadable(f"its run.json has '{unknown[0]}', which this version of the template does not know")
     for name, value in values.items():
         if not (isinstance(value, list) if name == "steps" else _fits(value, hints[name])):
@@ -61,6 +62,13 @@ def checked(kind: type[Any], values: Any) -> dict[str, Any]:
     if values.get("status", "running") not in STATES:
         raise Unreadable(f"in its run.json, status is {str(values['status'])[:50]!r}")
     return values
+
+
+@functools.cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    """The types of a dataclass's fields, whose looking up takes longer than the checks of a record."""
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}
 
 
 def check_parts(run: dict[str, Any], steps: list[dict[str, Any]]) -> None:

@@ -210,15 +210,17 @@ def code_version() -> dict[str, Any]:
     return {"commit": commit.stdout.strip(), "changed": bool(status.stdout.strip())}
 
 
-def read(folder: Path) -> Run:
+def read(folder: Path, with_steps: bool = True) -> Run:
     """The record in a run's folder; a run is called as its folder is. Raises `Unreadable` where there is none to use.
 
-    A run that says "running" while its process is gone was stopped without a chance to say so.
+    Without its steps, most of a record need not be checked. A run that says "running" while its process is gone was
+    stopped without a chance to say so.
     """
     values = checked(Run, values_in(folder))
     try:
-        steps = [Step(**checked(Step, step)) for step in values["steps"]]
-        check_parts(values, values["steps"])
+        found = values["steps"] if with_steps else []
+        steps = [Step(**checked(Step, step)) for step in found]
+        check_parts(values, found)
         run = Run(**{**values, "id": folder.name, "steps": steps})
     except (TypeError, KeyError) as error:
         raise Unreadable(f"its run.json lacks {error}") from None
@@ -238,10 +240,10 @@ def _goes_on(pid: int, since: str) -> bool:
         return False
 
 
-def load(folder: Path) -> Run | None:
+def load(folder: Path, with_steps: bool = True) -> Run | None:
     """The record in a run's folder, or None where there is none that can be read."""
     try:
-        return read(folder)
+        return read(folder, with_steps)
     except Unreadable:
         return None
 

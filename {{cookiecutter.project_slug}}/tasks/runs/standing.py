@@ -27,9 +27,9 @@ class Standing(NamedTuple):
 
 
 def runs_before(run: Run) -> list[Run]:
-    """The finished runs of the same pipeline before this one, the newest first."""
+    """The finished runs of the same pipeline before this one, the newest first, without their steps."""
     names = sorted((path.name for path in folders() if path.name < run.id), reverse=True)
-    found = [each for name in names[:LOOKED_AT] if (each := load(run.folder.with_name(name)))]
+    found = [each for name in names[:LOOKED_AT] if (each := load(run.folder.with_name(name), with_steps=False))]
     return [each for each in found if each.pipeline == run.pipeline and each.status != "running"]
 
 
