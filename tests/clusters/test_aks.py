@@ -286,7 +286,7 @@ def test_the_overlay_has_its_claims_on_managed_disks_and_nothing_public(project:
 SLIPS: dict[str, tuple[dict[str, Any], str]] = {
     "unknown": ({"nodes": 3}, "aks has no setting 'nodes'; there are: artifacts_size"),
     "name": ({"registry_name": "my-registry"}, "registry_name 'my-registry' takes 5 to 50 letters and digits"),
-    "count": ({"node_count": 0}, "node_count takes a number from 1 on, not '0'"),
+    "count": ({"node_count": 0}, "node_count takes a number from 1 on, not 0"),
     "disk": ({"database_size": "8GB"}, "database_size takes a size such as 32Gi, not '8GB'"),
     "region": ({"location": "West Europe"}, "location 'West Europe' is a region's short name, as in westeurope"),
 }

@@ -77,7 +77,7 @@ OTHER_FILES = {
     "no Python": ("x.py", "ask = True\nkfp_host =", "line 2 of {} fails with SyntaxError: "),
     "a module": ("x.py", "import os\nkfp_host = os.sep", "{} imports os, and invoke takes no module for a setting."),
     "a name in Python": ("x.py", "kfp_hots = 'x'", "{}: there is no setting 'kfp_hots'"),
-    "a type in Python": ("x.py", "kfp_host = 5", "{}: kfp_host takes a text, not 5."),
+    "a type in Python": ("x.py", "kfp_host = 5", "{}: kfp_host takes an address, not 5."),
     "no JSON": ("x.json", "ask: true", "{} is not valid JSON: Expecting value"),
     "cut JSON": ("x.json", '{"ask": tr', "{} is not valid JSON: "),
     "a list of JSON": ("x.json", "[1]", "{} must be lines of 'name: value'."),

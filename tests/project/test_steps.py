@@ -96,7 +96,10 @@ WRONG = {
     "no time": ("steps: {all: {timeout: soon}}\n", "timeout of 'all' takes a time, as in 90s, 30m or 2h, not 'soon'"),
     "no memory": ("steps: {all: {memory: lots}}\n", "memory of gathering cannot be 'lots': Invalid memory string"),
     "no key": ("steps: {all: {env_from_secrets: {KEY: storage}}}\n", "KEY takes secret/key"),
-    "a toleration with a slip": ("steps: {all: {tolerations: [{kee: pool}]}}\n", "unexpected keyword argument 'kee'"),
+    "a toleration with a slip": (
+        "steps: {all: {tolerations: [{kee: pool}]}}\n",
+        "tolerations of 'all' has no setting 'kee'; there are: key, operator",
+    ),
     "no lines": ("steps: 3\n", "steps must be lines of 'name: value'"),
 }
 

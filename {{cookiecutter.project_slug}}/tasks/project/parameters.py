@@ -5,10 +5,11 @@ import json
 import math
 import re
 from collections import ChainMap
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..masking import MASK, learn, masked_values
-from ..terminal import fail, near
+from ..terminal import cut, fail, near
 from .pipelines import check_name
 from .settings import Settings
 
@@ -73,13 +74,31 @@ def typed(name: str, value: Any, known: dict[str, int], where: str = "-p") -> An
     if name not in known:
         raise fail(f"{where}: the pipeline has no parameter '{name}'.{near(name, known)} It takes: {listing}.")
     kind, parse, allowed = _TYPES[known[name]]
-    with contextlib.suppress(ValueError, OverflowError):
-        json.dumps(value, ensure_ascii=False).encode()  # a byte that is no UTF-8
+    found: Any = None
+    with contextlib.suppress(ValueError, OverflowError, TypeError):
+        json.dumps(value, ensure_ascii=False).encode()  # a byte that is no UTF-8, a date
         if isinstance(value, allowed) and _finite(value) and not (isinstance(value, bool) and bool not in allowed):
-            return parse(value) if kind == "float" else value
-        if isinstance(value, str):
-            return parse(value)
-    raise fail(f"{where}: parameter '{name}' takes a value of type {kind}, not {value!r}. The parameters: {listing}.")
+            found = parse(value) if kind == "float" else value
+        elif isinstance(value, str):
+            found = parse(value)
+    if found is None:
+        given = cut(repr(value), 200)
+        raise fail(f"{where}: parameter '{name}' takes a value of type {kind}, not {given}. The parameters: {listing}.")
+    if number := next(_not_kept(found), ""):
+        raise fail(
+            f"{where}: parameter '{name}' holds {number}, and KFP keeps whole numbers as doubles, which are exact up "
+            "to 2**53; write it as a text, for a parameter of type str."
+        )
+    return found
+
+
+def _not_kept(value: Any) -> Iterator[str]:
+    """The whole numbers in a value that would change on their way, or that no step could read."""
+    if isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _not_kept(item)
+    elif isinstance(value, int) and (abs(value) >= 2**63 or int(float(value)) != value):
+        yield cut(str(value), 60)
 
 
 def settings_values(pipeline: str, known: dict[str, int], config: Settings) -> dict[str, Any]:

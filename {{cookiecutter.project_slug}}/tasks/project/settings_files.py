@@ -3,10 +3,12 @@
 import difflib
 import functools
 import json
+import math
 import os
 import sys
 import traceback
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -91,7 +93,7 @@ def _document(name: str, path: Path) -> dict[str, Any]:
     try:
         document = _read(path)
         if isinstance(document, dict):
-            _check_names(name, document)
+            _check(name, document)
     except FileNotFoundError:
         if path.parent == ROOT and name == "invoke.yaml":
             raise fail(f"there is no invoke.yaml in {ROOT}; it holds the settings of the project.") from None
@@ -130,12 +132,29 @@ def _of_python(path: Path) -> dict[str, Any]:
     return {name: value for name, value in found.items() if not name.startswith("__")}
 
 
-def _check_names(file: str, section: dict[Any, Any]) -> None:
-    for name, value in section.items():
-        if not isinstance(name, str):  # invoke takes none but texts
-            raise fail(f"{file}: YAML reads a name in it as {name!r}, as it does with on, no or 1; put it in quotes.")
-        if isinstance(value, dict):
-            _check_names(file, value)
+def _check(file: str, value: Any, place: str = "") -> None:
+    """Raises `Exit` for what is no setting's name or value, whatever the setting: invoke and KFP know texts, numbers
+    that have an end, true and false, lists and lines.
+    """
+    where = f"{file}: {place}" if place else file
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if not isinstance(name, str):
+                why = "as it does with on, no or 1; put it in quotes"
+                raise fail(f"{where}: YAML reads a name in it as {name!r}, {why}.")
+            _check(file, inner, f"{place}: {name}" if place else name)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _check(file, inner, place)
+    elif isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise fail(f"{where} is a whole number of more than 64 bits, which nothing here can hold.")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise fail(f"{where} is {value}, which is no number that a setting can hold.")
+    elif value is not None and not isinstance(value, str):
+        quotes = "; put it in quotes" if isinstance(value, date) else ""
+        raise fail(f"{where} is read as a {type(value).__name__}, and no setting takes one{quotes}.")
 
 
 def check_variables(defaults: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from ...project.settings import Settings
 from ...terminal import fail
@@ -73,19 +72,12 @@ def plan(config: Settings) -> Plan:
         registry=registry,
         version=str(given.get("kubernetes_version") or ""),
         node_size=str(given.get("node_size") or "Standard_D4s_v5"),
-        node_count=_count(given, "node_count", 1, 1),
+        node_count=given.get("node_count", 1),
         disks=disks,
         training_size=str(given.get("training_size") or ""),
-        training_count=_count(given, "training_count", 1, 1),
+        training_count=given.get("training_count", 1),
         storage_account=str(given.get("storage_account") or ""),
     )
-
-
-def _count(given: dict[str, Any], name: str, default: int, least: int) -> int:
-    value = given.get(name, default)
-    if isinstance(value, bool) or not str(value).isdecimal() or int(value) < least:
-        raise fail(f"invoke.yaml: aks: {name} takes a number from {least} on, not '{value}'.")
-    return int(value)
 
 
 def steps(wanted: Plan) -> list[Step]:
