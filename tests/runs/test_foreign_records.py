@@ -170,6 +170,26 @@ def test_a_run_is_what_its_folder_is_called_and_nothing_outside_is_touched(flow:
     assert (flow.root / "invoke.yaml").read_text(encoding="utf-8") == SETTINGS
 
 
+def test_entries_of_the_cache_go_with_the_runs_that_they_name(flow: Project) -> None:
+    outside, cache = flow.root.parent / "outside", flow.root / "runs/.cache"
+    outside.mkdir()
+    (outside / "kept.json").write_text("{}", encoding="utf-8")
+    flow.inv("run", "-p", "n=1")
+    (cache / "host/cut.json").write_text('{"parameters', encoding="utf-8")
+    old, new = cache / "host/old.json", cache / "host/new.json"
+    old.write_text('{"parameters": {}, "artifacts": {}, "stamps": {}}', encoding="utf-8")
+    (cache / "linked").symlink_to(outside)
+    flow.inv("run", "-p", "n=2")
+    new.write_bytes(old.read_bytes())
+    assert len(list((cache / "host").iterdir())) == 7
+    pruned = inv(flow.root, "prune", "--runs", "1", "--yes", DOCKER_HOST=NOWHERE)
+    assert "  4 entries of the cache that serve nothing without them, " in pruned, (
+        "two steps, the cut one and the old one"
+    )
+    assert len(list((cache / "host").iterdir())) == 3 and new.exists() and (outside / "kept.json").exists()
+    assert "cached" in flow.inv("run", "-p", "n=2").stdout, "what stays is served as before"
+
+
 def test_a_process_with_the_number_of_one_that_died_is_not_the_run(flow: Project) -> None:
     flow.inv("run")
     (good,) = flow.runs()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..project.settings import Settings
-from ..runs.space import folder_size, old_runs, remove, without_record
+from ..runs.space import dead_entries, folder_size, old_runs, remove, remove_entries, without_record
 from ..terminal import printable
 from .disk import build_cache, layers, leftovers, own_images, sizes
 from .engine import connect
@@ -27,7 +27,8 @@ class Freeable:
 def freeable_runs(keep: int) -> list[Freeable]:
     """The runs that may go, where the newest `keep` stay, and the folders in which there is no record."""
     found = []
-    if gone := old_runs(keep):
+    gone = old_runs(keep)
+    if gone:
         folders = [run.folder for run in gone]
         what = f"{len(gone)} runs: {gone[-1].id} to {gone[0].id}"
         found.append(Freeable(what, sum(map(folder_size, folders)), lambda: sum(map(remove, folders))))
@@ -35,6 +36,9 @@ def freeable_runs(keep: int) -> list[Freeable]:
         names = ", ".join(printable(path.name) for path in broken)
         what = f"{len(broken)} runs without a record that can be read: {names}"
         found.append(Freeable(what, sum(map(folder_size, broken)), lambda: sum(map(remove, broken))))
+    if dead := dead_entries(gone):
+        what = f"{len(dead)} entries of the cache that serve nothing without them"
+        found.append(Freeable(what, sum(dead.values()), lambda: remove_entries(dead)))
     return found
 
 

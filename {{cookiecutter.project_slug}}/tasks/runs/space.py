@@ -1,9 +1,12 @@
 """What `runs/` takes, and freeing old runs."""
 
+import contextlib
+import json
 import os
 import re
 import shutil
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from .record import RUNS, YOUNG, Run, all_runs, newest_first
@@ -53,10 +56,45 @@ def old_runs(keep: int) -> list[Run]:
     return [run for run in found[keep:] if run.status != "running" and run.id not in used]
 
 
+def dead_entries(gone: list[Run]) -> dict[Path, int]:
+    """The entries of the cache that serve nothing once these runs are gone, and their bytes.
+
+    What they name is gone with the runs; or they name nothing, and are from before the oldest run that stays.
+    """
+    names = {run.id for run in gone}
+    oldest = min((run.started for run in newest_first() if run.id not in names), default="9")
+    found = {}
+    for path in RUNS.glob(".cache/*/*.json"):
+        if path.resolve().is_relative_to(RUNS.resolve()) and _dead(path, names, oldest):
+            with contextlib.suppress(OSError):  # gone meanwhile
+                found[path] = path.stat().st_size
+    return found
+
+
+def _dead(entry: Path, gone: set[str], oldest: str) -> bool:
+    try:
+        made, found = datetime.fromtimestamp(entry.stat().st_mtime, UTC), json.loads(entry.read_text(encoding="utf-8"))
+        uris = [str(artifact["uri"]) for listed in found["artifacts"].values() for artifact in listed]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # one that was cut serves nothing
+        return True
+    runs = {uri.split("/")[1] for uri in uris if uri.startswith("runs/")}
+    return any(run in gone or not (RUNS / run).is_dir() for run in runs) or (not runs and made.isoformat() < oldest)
+
+
 def without_record() -> list[Path]:
     """The folders of runs whose record cannot be read, and that no run is just starting in."""
     found = [RUNS / name for name in all_runs()[1]]
     return [folder for folder in found if folder.is_symlink() or time.time() - folder.stat().st_mtime > YOUNG]
+
+
+def remove_entries(entries: dict[Path, int]) -> int:
+    """Remove entries of the cache, and return the bytes that this freed."""
+    freed = 0
+    for entry, size in entries.items():
+        with contextlib.suppress(OSError):
+            entry.unlink()
+            freed += size
+    return freed
 
 
 def remove(folder: Path) -> int:
