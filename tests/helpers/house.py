@@ -12,7 +12,7 @@ TASKS = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}" / "tasks"
 # From the top to the ground: a room imports itself and those that come after it.
 ROOMS = [
     *("tasks", "commands", "template", "upkeep", "data", "models"),
-    *("kubeflow", "engine", "clusters", "report", "images", "runs"),
+    *("kubeflow", "engine", "clusters", "report", "images", "shell", "runs"),
     *("project", "terminal", "masking", "files"),
 ]
 # An import inside a function is for what loads slowly: these packages, and our files that import one at their top, so

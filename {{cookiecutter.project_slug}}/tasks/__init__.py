@@ -19,7 +19,7 @@ from .files import told_in_a_sentence  # noqa: E402
 from .project.settings import OPTIONAL, check_settings_file  # noqa: E402
 
 ALONE = (
-    *(of.run.run, of.run.step),
+    *(of.run.run, of.run.step, of.shell.shell),
     *(of.images.build, of.images.push, of.images.disk, of.images.prune),
     *(of.deploy.compile, of.deploy.deploy, of.deploy.schedule),
     *(of.checks.doctor, of.checks.lint, of.checks.audit, of.checks.test, of.changes.lock),

@@ -1,6 +1,6 @@
 """One file for each family of commands: what is given, one call, what is printed, and the exit code."""
 
-from . import changes, checks, cluster, deploy, images, models, overview, positional, run, runs, template
+from . import changes, checks, cluster, deploy, images, models, overview, positional, run, runs, shell, template
 
 __all__ = [
     "changes",
@@ -13,5 +13,6 @@ __all__ = [
     "positional",
     "run",
     "runs",
+    "shell",
     "template",
 ]

@@ -13,7 +13,7 @@ from ..terminal import say
 GROUPS = {
     "today": ("run", "runs.report", "data.adopt"),
     "run": ("step", "test", "compile", "component.new"),
-    "look": ("runs.list", "runs.show", "runs.logs", "runs.compare"),
+    "look": ("runs.list", "runs.show", "runs.logs", "runs.compare", "shell"),
     "models": ("models.list", "models.show", "models.compare", "models.promote", "models.rollback"),
     "images": ("build", "push", "disk", "prune"),
     "cluster": (
