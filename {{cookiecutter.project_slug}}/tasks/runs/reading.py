@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 LARGEST = 50_000_000  # bytes of a record; one of 10,000 steps has a tenth of it
 STATES = {"waiting", "pending", "running", "succeeded", "failed", "stopped", "skipped"}
@@ -53,7 +53,7 @@ def checked(kind: type[Any], values: Any) -> dict[str, Any]:
     """Values for a dataclass: all known, each of its type. Raises `Unreadable` for another."""
     if not isinstance(values, dict):
         raise Unreadable("its run.json is no record")
-    hints = _hints(kind)
+    hints = _hints(cast(Any, kind))
     if unknown := sorted(values.keys() - hints.keys()):
         raise Unreadable(f"its run.json has '{unknown[0]}', which this version of the template does not know")
     for name, value in values.items():
@@ -65,7 +65,7 @@ def checked(kind: type[Any], values: Any) -> dict[str, Any]:
 
 
 @functools.cache
-def _hints(kind: type[Any]) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     """The types of a dataclass's fields, whose looking up takes longer than the checks of a record."""
     hints = get_type_hints(kind)
     return {field.name: hints[field.name] for field in fields(kind)}
