@@ -11,6 +11,7 @@ from invoke.tasks import task
 
 from ..files import ROOT
 from ..models.filled_in import fill_in, local_defaults
+from ..project import part
 from ..project.compiling import compile_pipeline, images_of
 from ..project.components import by_component, component_of
 from ..project.parameters import default_values, given_values, own_defaults, parameter_values
@@ -24,6 +25,7 @@ from ..runs.metrics import number, whole_metrics
 from ..runs.record import RUNS, Run, create, started_step
 from ..terminal import fail, say
 from .asking import sure_outside
+from .watching import run_again_and_again, watched
 
 ENGINES = ("host", "docker", "cluster")
 
@@ -42,6 +44,9 @@ ENGINES = ("host", "docker", "cluster")
         "yes": "on a cluster: do not ask whether this project may write there",
         "jobs": "on host and docker: how many steps run at a time; without, what invoke.yaml says",
         "cold": "on host: start each step as a process of its own, without what others have imported",
+        "from": "run this step and what comes after it anew, even where nothing changed",
+        "until": "leave out what neither is this step nor comes before it",
+        "watch": "run again whenever a file of the project changes, until Ctrl-C",
     },
 )
 def run(
@@ -56,9 +61,14 @@ def run(
     jobs: str = "",
     yes: bool = False,
     cold: bool = False,
+    from_: str = "",
+    until: str = "",
+    watch: bool = False,
 ) -> None:
     """Run the pipeline."""
     check_engine(on)
+    if on == "cluster" and (from_ or until or watch):
+        raise fail("--from, --until and --watch are for runs on this machine: inv run, or inv run --on docker")
     if jobs and not (jobs.isdecimal() and int(jobs)):
         raise fail(f"--jobs takes how many steps may run at a time, from 1 on, not '{jobs}'.")
     if on != "cluster" and (experiment or name or detach):
@@ -66,8 +76,11 @@ def run(
     if len(which) > 1:
         raise fail(f"one pipeline at a time: inv run {which[0]}")
     config = load_settings(c)
-    warm = None if cold or on != "host" else _warm(param if cache else ["all"])
+    if watch and not watched():
+        raise run_again_and_again([*config.parameters.values(), *(each.partition("=")[2] for each in param)])
+    warm = None if cold or on != "host" else _warm(param if cache and not from_ else ["all"])
     compiled = compile_pipeline(config, *which)
+    left_out = part.only(compiled.spec, from_, until)
     parameters = parameter_values(compiled.spec, param)
     if on == "cluster":
         _seen_anywhere(parameters, config)
@@ -75,6 +88,8 @@ def run(
     if on != "cluster":
         local = _local_run(on, parameters, compiled, config, int(jobs or config.jobs), warm=warm)
         local.pipeline(cache)
+        if left_out:
+            say(f"  left out: {', '.join(left_out)}")
         _report(local.run, config)
         return
     from ..kubeflow.connect import connect
@@ -123,25 +138,32 @@ def _seen_anywhere(parameters: dict[str, Any], config: Settings) -> None:
         "run": "the run whose inputs it gets; without, the newest in which the step started",
         "on": "where it runs: host or docker; without, where that run did",
         "cold": "on host: start it as a process of its own, without what others have imported",
+        "debug": "on host: stop in pdb where it fails, or where its code says breakpoint()",
     },
 )
-def step(c: Context, name: str, param: list[str], run: str = "", on: str = "", cold: bool = False) -> None:
+def step(
+    c: Context, name: str, param: list[str], run: str = "", on: str = "", cold: bool = False, debug: bool = False
+) -> None:
     """Run one step again, with the inputs it had."""
     if on:
         check_engine(on, ("host", "docker"))
+    if debug and on == "docker":
+        raise fail("--debug is for steps on this machine: inv step --debug, without --on docker")
     config = load_settings(c)
     source, before = started_step(name, run)
-    on = on or source.engine
+    on = "host" if debug else on or source.engine
     component = before.component.removeprefix("comp-")
-    warm = None if cold or on != "host" else _warm([], [component])
+    warm = None if cold or debug or on != "host" else _warm([], [component])
     compiled = compile_pipeline(config, source.function)
     from ..engine.rerun import credentials_back, image_of, inputs_there
 
     inputs_there(before)
     credentials_back(before, given_values(compiled.spec, param), default_values(compiled.spec))
     own = component_of(image_of(compiled.spec, before.component)) or ""
-    local = _local_run(on, source.parameters, compiled, config, only=own, warm=warm)
+    local = _local_run(on, source.parameters, compiled, config, only=own, warm=warm, debug=debug)
     local.step(before)
+    if debug and local.run.status == "succeeded":
+        say(f"  {name} did not fail: put breakpoint() into its code where it is to stop")
     _report(local.run, config)
 
 
@@ -170,6 +192,7 @@ def _local_run(
     jobs: int = 0,
     only: str = "",
     warm: Any = None,
+    debug: bool = False,
 ) -> Any:
     """A run on an engine that has all it needs: of the whole pipeline, or of the one component `only`."""
     from ..engine.run import LocalRun
@@ -196,7 +219,7 @@ def _local_run(
         defaults=own_defaults(compiled.spec) | local_defaults(compiled.types, config),
     )
     say(f"run {run.id} on {engine}")
-    return LocalRun(run, compiled, secret_variables(config), jobs, warm)
+    return LocalRun(run, compiled, secret_variables(config), jobs, warm, debug)
 
 
 def _command_line() -> str:

@@ -20,13 +20,18 @@ from .keeper import COOKIE, Keeper, kill_all
 from .warm import Forked, Warm
 
 Process = subprocess.Popen[bytes] | Forked
+DEBUGGING = Path(__file__).with_name("debugging.py")
 
 
 class Processes:
-    """The processes of a run, so that none outlives it. What can is forked from `warm`, where there is one."""
+    """The processes of a run, so that none outlives it. What can is forked from `warm`, where there is one.
 
-    def __init__(self, keeper: Keeper, warm: Warm | None = None) -> None:
+    With `debug` they have the terminal, and stop in pdb where they fail.
+    """
+
+    def __init__(self, keeper: Keeper, warm: Warm | None = None, debug: bool = False) -> None:
         self.stopping = False
+        self._debug = debug
         self._keeper = keeper
         self._warm = warm
         self._running: set[Process] = set()
@@ -88,10 +93,11 @@ class Processes:
                     _kill(forked)
                     forked.wait()
                 raise Stopped
+            streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, **group}
+            if self._debug:
+                command, streams = _in_pdb(command, job.log), {}
             try:
-                process: Process = forked or subprocess.Popen(
-                    command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **group
-                )
+                process: Process = forked or subprocess.Popen(command, cwd=ROOT, env=environment, **streams)
             except OSError as error:
                 raise StepFailed(_not_started(error, command)) from None
             self._running.add(process)
@@ -120,6 +126,13 @@ class Processes:
             self._warm.close()
         if self._keeper.watches:
             kill_all(self._keeper.cookie)
+
+
+def _in_pdb(command: list[str], log: Path) -> list[str]:
+    """The command that runs a Python program under the debugger. Raises `StepFailed` for another program."""
+    if not Path(command[0]).name.startswith("python") or not (command[1] == "-m" or command[1].endswith(".py")):
+        raise StepFailed(f"its program is '{command[0]}', and --debug is for modules and files of Python")
+    return [command[0], str(DEBUGGING), str(log), *command[1:]]
 
 
 def _kill(process: Process) -> None:

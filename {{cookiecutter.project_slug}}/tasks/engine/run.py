@@ -35,7 +35,8 @@ SILENCE = float(os.environ.get("KF_TEMPLATE_SILENCE_SECONDS", "300"))  # after w
 class LocalRun:
     """One run on this machine. `jobs` is how many steps run at a time; 0 stands for as many as there are cores.
 
-    Containers see the `variables` of this environment; processes are forked from `warm`, where there is one.
+    Containers see the `variables` of this environment; processes are forked from `warm`, where there is one. With
+    `debug`, a step of the host has the terminal, and stops in pdb where it fails.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class LocalRun:
         variables: Collection[str] = (),
         jobs: int = 0,
         warm: Warm | None = None,
+        debug: bool = False,
     ) -> None:
         from google.protobuf.json_format import MessageToDict
 
@@ -55,7 +57,10 @@ class LocalRun:
         docker = run.engine == "docker"
         cookie = warm.cookie if warm else str(run.folder)
         self._keeper = Keeper(cookie, f"{LABEL_OF_RUN}={run.folder}" if docker else "")
-        self._launcher: Launcher = Containers(run, self._keeper, variables) if docker else Processes(self._keeper, warm)
+        self._debug = debug
+        self._launcher: Launcher = (
+            Containers(run, self._keeper, variables) if docker else Processes(self._keeper, warm, debug)
+        )
         created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         resource = f"{self._spec['pipelineInfo']['name']}-{run.id}"
         names = Names(f"{run.pipeline} {run.id}", resource, str(uuid.uuid4()), created, run.folder / "workspace")
@@ -95,7 +100,7 @@ class LocalRun:
         good, problem = False, ""
         with self._stoppable():
             try:
-                with live(lambda: rows(run)):
+                with contextlib.nullcontext() if self._debug else live(lambda: rows(run)):
                     good = asyncio.run(self._watched(work))
             except Exception as error:  # a fault of this program or of the machine: it is told, and nothing goes on
                 problem = f"{type(error).__name__}: {error}"
@@ -106,11 +111,12 @@ class LocalRun:
         self._keeper.dismiss()
 
     async def _watched(self, work: Callable[[], Awaitable[bool]]) -> bool:
-        watch = asyncio.ensure_future(self._speak_of_silence())
+        watch = None if self._debug else asyncio.ensure_future(self._speak_of_silence())
         try:
             return await work()
         finally:
-            watch.cancel()
+            if watch:
+                watch.cancel()
 
     async def _speak_of_silence(self) -> None:
         """Say once of each step that it has been without output for long."""
@@ -139,6 +145,8 @@ class LocalRun:
         """
 
         def stop(number: int, frame: Any) -> None:
+            if self._debug and number == signal.SIGINT:
+                return  # which is for pdb
             self._asked_to_stop = True
             self._launcher.stop()
             self._steps.stop()

@@ -32,7 +32,7 @@ def image_content(name: str) -> dict[str, bytes]:
     """All that a component's image is built from: the content of each file by its path from the project's root."""
     content = {}
     for folder in (COMPONENTS / "shared", COMPONENTS / name):
-        for path in _files(folder):
+        for path in files_of(folder):
             declares = fnmatch(path.name, "component*.yaml") or path.suffix == ".in"
             if not (declares and path.parent == folder):
                 content[path.relative_to(ROOT).as_posix()] = path.read_bytes()
@@ -42,7 +42,7 @@ def image_content(name: str) -> dict[str, bytes]:
     return content
 
 
-def _files(folder: Path) -> list[Path]:
+def files_of(folder: Path) -> list[Path]:
     """The files of a folder and those in it, sorted, without hidden ones and bytecode."""
     found = []
     for place, folders, names in os.walk(folder):
