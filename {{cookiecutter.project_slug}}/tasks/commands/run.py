@@ -85,13 +85,27 @@ def run(
     if on == "cluster":
         _seen_anywhere(parameters, config)
     fill_in(parameters, param, config, local=on != "cluster")
-    if on != "cluster":
-        local = _local_run(on, parameters, compiled, config, int(jobs or config.jobs), warm=warm)
-        local.pipeline(cache)
-        if left_out:
-            say(f"  left out: {', '.join(left_out)}")
-        _report(local.run, config)
+    if on == "cluster":
+        _on_cluster(compiled, parameters, config, experiment, name, cache, detach, yes)
         return
+    local = _local_run(on, parameters, compiled, config, int(jobs or config.jobs), warm=warm)
+    local.pipeline(cache)
+    if left_out:
+        say(f"  left out: {', '.join(left_out)}")
+    _report(local.run, config)
+
+
+def _on_cluster(
+    compiled: Compiled,
+    parameters: dict[str, Any],
+    config: Settings,
+    experiment: str,
+    name: str,
+    cache: bool,
+    detach: bool,
+    yes: bool,
+) -> None:
+    """Upload the pipeline, start a run of it, and follow that to its end, unless it is to be left alone."""
     from ..kubeflow.connect import connect
     from ..kubeflow.permission import permit
     from ..kubeflow.start import start

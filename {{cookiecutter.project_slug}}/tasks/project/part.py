@@ -74,7 +74,7 @@ def _paths(spec: "PipelineSpec", step: str) -> list[Path]:
 
 def _steps(spec: "PipelineSpec", dag: Any) -> list[tuple[str, str]]:
     """The tasks of a DAG, and of those in it, that are no DAGs, each with its component."""
-    found = []
+    found: list[tuple[str, str]] = []
     for name, task in sorted(dag.tasks.items()):
         component = spec.components[task.component_ref.name]
         inner = _steps(spec, component.dag) if component.HasField("dag") else [(name, task.component_ref.name)]
