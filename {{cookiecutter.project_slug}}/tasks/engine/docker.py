@@ -15,6 +15,7 @@ from invoke.exceptions import Exit
 from ..files import ROOT
 from ..images.engine import LABEL, bytes_text, connect
 from ..project.components import component_of
+from ..project.notifying import variable_of
 from ..project.quantities import quantity
 from ..runs.record import Run, tail
 from ..terminal import message_of
@@ -87,7 +88,7 @@ class Containers:
 
         hidden = () if component_of(job.image) else CLOUD
         seen = {name: value for name, value in os.environ.items() if not name.upper().startswith(hidden)}
-        own = {name: seen[name] for name in self._variables if name in seen}
+        own = {name: seen[name] for name in [*self._variables, *variable_of(job.environment)] if name in seen}
         passed = {name: value for name, value in seen.items() if name.upper().startswith(PROXIES + CLOUD)}
         mounts = [Mount(str(path), str(path), "bind", read_only=True) for path in job.reads]
         mounts += [Mount(str(path), str(path), "bind") for path in job.writes]

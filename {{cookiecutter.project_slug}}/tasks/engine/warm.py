@@ -21,13 +21,14 @@ from typing import Any
 
 from ..files import ROOT
 from ..project.components import COMPONENTS, component_names, component_of
+from ..project.notifying import NOTIFY
 from ..runs.record import RUNS
 from .jobs import RETRY, Job
 from .keeper import COOKIE
 
 SERVER = Path(__file__).with_name("warm_server.py")
 POSSIBLE = sys.platform == "linux"  # macOS has libraries that do not survive a fork, Windows has none
-OWN = {RETRY, "_KFP_RUNTIME"}  # variables of a step that no library reads when it is imported
+OWN = {RETRY, NOTIFY, "_KFP_RUNTIME"}  # variables of a step that no library reads when it is imported
 
 
 class Forked:

@@ -23,6 +23,7 @@ from .condition_texts import quoted
 from .loop_items import parts_in_groups, typed_items
 from .mending import mend
 from .nested_names import steady_names
+from .notifying import check_notify, ends_told, telling, told
 from .parameters import check_settings_names, settings_values, with_credentials
 from .pipelines import (
     FIRST,
@@ -108,27 +109,30 @@ def compile_pipelines(config: Settings, names: Sequence[str] = ()) -> list[Compi
     """
     import_kfp()
     lines: Made = {}
-    found = public_pipelines(_pipeline_py(config, lines))
+    ends: dict[Any, Any] = {}
+    check_notify(config)
+    found = public_pipelines(_pipeline_py(config, lines, ends))
     for name in names:
         check_name(name, list(found))
     check_settings_names({each: parameters_of(function) for each, function in found.items()}, config)
-    return [_compiled(name, found[name], config, of_function(lines, name)) for name in names or found]
+    return [_compiled(name, told(name, found[name], ends), config, of_function(lines, name)) for name in names or found]
 
 
-def _pipeline_py(config: Settings, lines: Made) -> types.ModuleType:
-    """`pipeline.py` as a module; `lines` then says where its tasks are made."""
+def _pipeline_py(config: Settings, lines: Made, ends: dict[Any, Any]) -> types.ModuleType:
+    """`pipeline.py` as a module; `lines` then says where its tasks are made, `ends` has the pipelines as they tell."""
     spec = importlib.util.spec_from_file_location("pipeline", PIPELINE_PY)
     if spec is None or spec.loader is None or not PIPELINE_PY.is_file():
         raise fail(f"there is no pipeline.py in {ROOT}.")
     module = importlib.util.module_from_spec(spec)
     try:
         with (
-            heard_by(configuring(config), noting_lines(lines, str(PIPELINE_PY))),
+            heard_by(configuring(config), telling(config), noting_lines(lines, str(PIPELINE_PY))),
             quoted(),
             typed_items(),
             parts_in_groups(),
             steady_names(),
             each_on_its_own(),
+            ends_told(config, ends),
             _read_fast(),
         ):
             spec.loader.exec_module(module)

@@ -44,13 +44,14 @@ class Settings:
     pipelines: dict[str, dict[str, Any]] = field(default_factory=dict)
     promotion: dict[str, Any] = field(default_factory=dict)
     drift: dict[str, Any] = field(default_factory=dict)
+    notify: dict[str, str] = field(default_factory=dict)
     aks: dict[str, Any] = field(default_factory=dict)
 
 
 # Settings that may be empty or left out, with what they are then; and those that hold settings of their own.
 OPTIONAL = {field.name: field.default for field in fields(Settings) if isinstance(field.default, str | int)}
 NAMES = [field.name for field in fields(Settings)]
-SECTIONS = {"parameters", "pipelines", "promotion", "drift", "steps", "schedules", "aks"}
+SECTIONS = {"parameters", "pipelines", "promotion", "drift", "notify", "steps", "schedules", "aks"}
 
 
 def check_settings_file() -> None:

@@ -11,6 +11,7 @@ from invoke.config import Config
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from ..masking import MASK
 from ..terminal import cut, near
 
 INVOKES_OWN = tuple(Config.global_defaults())  # run, sudo, tasks and others, which a file may hold too
@@ -91,6 +92,14 @@ class Drift(Section):
     action: Annotated[Literal["warn", "end"], Field(title="warn or end")] = "warn"
 
 
+class Notify(Section):
+    """Who is told of failed runs, refused models, drift and new champions. The address itself is never a setting."""
+
+    kind: Annotated[Literal["slack", "teams", "json"], Field(title="slack, teams or json")] = "json"
+    variable: Annotated[str, Field(title="the name of the variable with the address", pattern=r"^[A-Za-z_]\w*$")] = ""
+    secret: Annotated[str, Field(title="secret/key of a cluster", pattern=r"^[a-z0-9.-]+/[\w.-]+$")] = ""
+
+
 class Aks(Section):
     """What `inv aks.up` makes on Azure."""
 
@@ -133,6 +142,7 @@ class SettingsFile(Section):
     models: str = _text("Where versions of the model are kept.", "a folder, or an address of s3, gs or abfs")
     promotion: Annotated[Promotion | None, Field(title=LINES)] = None
     drift: Annotated[Drift | None, Field(title=LINES)] = None
+    notify: Annotated[Notify | None, Field(title=LINES)] = None
     cloud: Literal["none", "azure"] = _text("What the project was made for.", "none or azure")
     template_version: str = _text("The template's release that this project was made from.")
     aks: Annotated[Aks | None, Field(title=LINES)] = None
@@ -142,7 +152,8 @@ class SettingsFile(Section):
     pipelines: Annotated[dict[str, dict[str, Any]] | None, Field(title=LINES)] = None
 
 
-FLAT: dict[str, type[Section]] = {"aks": Aks, "drift": Drift, "promotion": Promotion}  # which hold settings alone
+# Those that hold settings alone.
+FLAT: dict[str, type[Section]] = {"aks": Aks, "drift": Drift, "notify": Notify, "promotion": Promotion}
 
 
 def slips(document: dict[str, Any]) -> list[str]:
@@ -181,7 +192,8 @@ def _said(error: ErrorDetails, model: type[Section], name: str, owner: str, whol
     """An unknown name with those there are, or a value of another type with what it takes."""
     known = model.model_fields
     if name in known:
-        return f"{whole} takes {known[name].title}, not {cut(repr(error['input']), 200)}."
+        given = MASK if model is Notify else cut(repr(error["input"]), 200)  # which may be the address itself
+        return f"{whole} takes {known[name].title}, not {given}."
     those = SCHEDULE if model is Schedule else f"there are: {', '.join(known)}"
     return f"{owner}{' has' if owner else 'there is'} no setting '{name}'; {those}.{near(name, known)}"
 

@@ -12,10 +12,11 @@ from typer import Option
 from differences import Difference, Thresholds, compare, decide
 from page import page
 from rightness import Rightness, rightness, worse
-from shared.metadata import write_metadata, write_metrics
+from shared.metadata import run_of, write_metadata, write_metrics
 from shared.profile import VERSION, profile_of
 from shared.step import StepError, run, write_text
 from shared.tables import rows_of, schema_of
+from shared.webhook import tell
 
 
 @dataclass
@@ -55,15 +56,15 @@ def main(
     write_text(drifted, "true" if found.reasons else "false")
     if scores.get("largest_psi"):
         scores["largest_psi_column"] = max(found.differences, key=lambda each: each.psi).name
-    write_metadata(executor_input, {"metrics": scores, "report": {"rows": rows_of(table)}})
     said = found.reasons or ["no drift" if reference else "there is no reference yet: nothing was compared"]
     print(f"{rows_of(table)} rows:", *said, *found.notes, sep="\n")
+    more = f"; and {len(found.reasons) - 3} more" if len(found.reasons) > 3 else ""
+    whole = f"the data have drifted: {'; '.join(found.reasons[:3])}{more}. See the report"
+    told = tell("drift", run_of(executor_input, "report"), f"{whole}.") if found.reasons else ""
+    about = {"rows": rows_of(table), **({"told": told} if told else {})}
+    write_metadata(executor_input, {"metrics": scores, "report": about})
     if found.reasons and given.action == "end":
-        more = f"; and {len(found.reasons) - 3} more" if len(found.reasons) > 3 else ""
-        raise StepError(
-            f"the data have drifted: {'; '.join(found.reasons[:3])}{more}. See the report; then correct the source, "
-            "train anew, or set action: warn under drift."
-        )
+        raise StepError(f"{whole}; then correct the source, train anew, or set action: warn under drift.")
 
 
 def thresholds_of(text: str) -> Thresholds:

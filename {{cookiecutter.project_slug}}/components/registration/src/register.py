@@ -13,6 +13,7 @@ from shared.model_store import CARD, MODEL, PROFILE, SCHEMA, Changed, Store, Ver
 from shared.profile import profile_of
 from shared.step import StepError, run, write_text
 from shared.tables import predicted, schema_of
+from shared.webhook import tell
 
 LOOKED_AT = 20  # versions: the newest ones, among which the same model may be
 
@@ -37,6 +38,7 @@ def main(
     code: Annotated[str, Option(help="Commit and images, as JSON.")] = "{}",
     executor_input: Annotated[str, Option(help="KFP's description of the task.")] = "",
 ) -> None:
+    told = ""
     if not models:
         done, number = "no model store is set, so the model is not kept: models in invoke.yaml", 0
     else:
@@ -53,10 +55,14 @@ def main(
         kept, new = keep(store, {MODEL: model, CARD: model_card, SCHEMA: schema}, about, train, predictions)
         number = kept.number
         done = f"version {number} is kept" if new else f"the same model is version {number} already"
-        done += f"; {outcome(store, kept, decision, reason, champion_version, models_fingerprint)}"
+        event, came = outcome(store, kept, decision, reason, champion_version, models_fingerprint)
+        done += f"; {came}"
+        if event == "promoted" or (event and new):
+            told = tell(event, about["run"], f"{done}. Look at it: inv models.show {number}")
     write_text(version, str(number))
     title = f"Version {number}" if number else "Not kept"
-    write_text(note, f"# {title}\n\n{done[0].upper()}{done[1:]}.\n")
+    more = f"\n{told[0].upper()}{told[1:]}\n" if told else ""
+    write_text(note, f"# {title}\n\n{done[0].upper()}{done[1:]}.\n{more}")
     write_metadata(executor_input, {"note": {"version": number}})
     print(done)
 
@@ -82,19 +88,19 @@ def reference(train: Path, predictions: Path, about: dict[str, Any]) -> dict[str
     return {**profile_of(train, about["target"]), "predictions": said["columns"], "metrics": about["metrics"]}
 
 
-def outcome(store: Store, version: Version, decision: str, reason: str, rival: int, seen: str) -> str:
-    """Do what the gate said, and say what came of it."""
+def outcome(store: Store, version: Version, decision: str, reason: str, rival: int, seen: str) -> tuple[str, str]:
+    """Do what the gate said: what happened (refused, waiting, promoted, or nothing new), and a sentence on it."""
     if decision == "keep":
-        return f"the champion stays: {reason}"
+        return "refused", f"the champion stays: {reason}"
     if decision == "wait":
-        return f"it waits for inv models.promote {version.number}: {reason}"
+        return "waiting", f"it waits for inv models.promote {version.number}: {reason}"
     if store.used() == version.number:
-        return "it is the champion"
+        return "", "it is the champion"
     try:
         store.promote(version, version.run, instead=rival, seen=seen)
     except Changed as problem:
-        return f"it waits for inv models.promote {version.number}: {problem}"
-    return f"it is the champion now: {reason}"
+        return "waiting", f"it waits for inv models.promote {version.number}: {problem}"
+    return "promoted", f"it is the champion now: {reason}"
 
 
 if __name__ == "__main__":
