@@ -53,3 +53,22 @@ def test_what_is_meant_wrongly(flow: Project) -> None:
     err = flow.inv("run", "--from", "adding-2", "--until", "adding", code=1).stderr
     assert "adding-2 is not adding and does not come before it" in err
     assert not (flow.root / "runs").exists()
+
+
+def test_a_pipeline_that_is_used_twice_stays_whole_where_its_end_is_needed(flow: Project) -> None:
+    inner = """@dsl.pipeline
+def _twice(n: int) -> int:
+    one = add(a=n)
+    two = add(a=one.outputs["sum"], b=10)
+    return two.outputs["sum"]
+
+
+@dsl.pipeline"""
+    text = PIPELINE.replace("@dsl.pipeline", inner, 1)
+    text = (
+        text[: text.index("    first = ")]
+        + "    half = _twice(n=n)\n    _twice(n=half.output)\n    add(a=half.output)\n"
+    )
+    flow.write("pipeline.py", text)
+    flow.inv("run", "--until", "adding")
+    assert set(states(flow).values()) == {"succeeded"}

@@ -8,7 +8,10 @@ from ..terminal import fail, near
 if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
 
-Path = list[tuple[Any, str]]  # a task, as the DAGs and the tasks that lead to it, the outermost first
+ROOT = ""  # stands for the component that the pipeline itself is
+Path = list[
+    tuple[str, str]
+]  # to a task: the component whose DAG it is in, and its name; before it, those that lead there
 
 
 def only(spec: "PipelineSpec", first: str, last: str) -> list[str]:
@@ -26,59 +29,67 @@ def only(spec: "PipelineSpec", first: str, last: str) -> list[str]:
 
 def _until(spec: "PipelineSpec", step: str) -> list[str]:
     """Leave out of the pipeline all that neither is this step nor comes before it; returns the steps left out."""
-    before = _steps(spec, spec.root.dag)
-    kept: dict[int, tuple[Any, set[str]]] = {}
+    steps = _steps(spec, ROOT)
+    kept: dict[str, set[str]] = {}
+    whole: set[str] = set()  # the components that are needed as they are
     for path in _paths(spec, step):
-        for dag, name in path:
-            needed = {name, *_closure(name, {each: list(task.dependent_tasks) for each, task in dag.tasks.items()})}
-            kept[id(dag)] = dag, kept.get(id(dag), (dag, set()))[1] | needed
-    for dag, names in kept.values():
-        for name in dag.tasks.keys() - names:
-            del dag.tasks[name]
-    after = set(_steps(spec, spec.root.dag))
-    labels = {spec.components[component].executor_label for _, component in after}
+        for component, name in path:
+            tasks = _tasks(spec, component)
+            before = _closure(name, {each: list(task.dependent_tasks) for each, task in tasks.items()})
+            kept.setdefault(component, set()).update(before, [name])
+            whole |= {inner.component_ref.name for each in before for inner in _all_in(spec, tasks[each])}
+    for component in kept.keys() - whole:
+        tasks = _tasks(spec, component)
+        for name in tasks.keys() - kept[component]:
+            del tasks[name]
+    left = set(_steps(spec, ROOT))
+    labels = {spec.components[component].executor_label for _, component in left}
     for label in spec.deployment_spec["executors"].keys() - labels:  # so that no image is built for them
         del spec.deployment_spec["executors"][label]
-    return [name for name, component in before if (name, component) not in after]
+    return [name for name, component in steps if (name, component) not in left]
 
 
 def _anew(spec: "PipelineSpec", step: str) -> None:
     """Let this step and all that comes after it run, even where the cache could serve them."""
     for path in _paths(spec, step):
-        for place, (dag, name) in enumerate(path, 1):
-            followers: dict[str, list[str]] = {each: [] for each in dag.tasks}
-            for each, task in dag.tasks.items():
+        for place, (component, name) in enumerate(path, 1):
+            tasks = _tasks(spec, component)
+            followers: dict[str, list[str]] = {each: [] for each in tasks}
+            for each, task in tasks.items():
                 for other in task.dependent_tasks:
                     followers[other].append(each)
             for each in [*_closure(name, followers), *([name] if place == len(path) else [])]:
-                for task in _all_in(spec, dag.tasks[each]):
+                for task in _all_in(spec, tasks[each]):
                     task.caching_options.enable_cache = False
+
+
+def _tasks(spec: "PipelineSpec", component: str) -> Any:
+    """The tasks of a component that is a DAG."""
+    return (spec.components[component] if component else spec.root).dag.tasks
 
 
 def _paths(spec: "PipelineSpec", step: str) -> list[Path]:
     """The places of a step, which may be in several pipelines of a pipeline. Raises `Exit` where it is nowhere."""
 
-    def search(dag: Any, led: Path) -> Iterator[Path]:
-        for name, task in dag.tasks.items():
+    def search(component: str, led: Path) -> Iterator[Path]:
+        for name, task in _tasks(spec, component).items():
             if name == step:
-                yield [*led, (dag, name)]
-            component = spec.components[task.component_ref.name]
-            if component.HasField("dag"):
-                yield from search(component.dag, [*led, (dag, name)])
+                yield [*led, (component, name)]
+            if spec.components[task.component_ref.name].HasField("dag"):
+                yield from search(task.component_ref.name, [*led, (component, name)])
 
-    if found := list(search(spec.root.dag, [])):
+    if found := list(search(ROOT, [])):
         return found
-    names = list(dict.fromkeys(name for name, _ in _steps(spec, spec.root.dag)))
+    names = list(dict.fromkeys(name for name, _ in _steps(spec, ROOT)))
     raise fail(f"the pipeline has no step '{step}'; its steps are {', '.join(names)}.{near(step, names)}")
 
 
-def _steps(spec: "PipelineSpec", dag: Any) -> list[tuple[str, str]]:
+def _steps(spec: "PipelineSpec", component: str) -> list[tuple[str, str]]:
     """The tasks of a DAG, and of those in it, that are no DAGs, each with its component."""
     found: list[tuple[str, str]] = []
-    for name, task in sorted(dag.tasks.items()):
-        component = spec.components[task.component_ref.name]
-        inner = _steps(spec, component.dag) if component.HasField("dag") else [(name, task.component_ref.name)]
-        found += inner
+    for name, task in sorted(_tasks(spec, component).items()):
+        inner = task.component_ref.name
+        found += _steps(spec, inner) if spec.components[inner].HasField("dag") else [(name, inner)]
     return found
 
 
@@ -96,6 +107,6 @@ def _closure(name: str, edges: dict[str, list[str]]) -> set[str]:
 def _all_in(spec: "PipelineSpec", task: Any) -> Iterator[Any]:
     """A task, and all that are in it where it is a DAG."""
     yield task
-    component = spec.components[task.component_ref.name]
-    for inner in component.dag.tasks.values() if component.HasField("dag") else []:
-        yield from _all_in(spec, inner)
+    if spec.components[task.component_ref.name].HasField("dag"):
+        for inner in _tasks(spec, task.component_ref.name).values():
+            yield from _all_in(spec, inner)
