@@ -36,7 +36,9 @@ def checked(answers: Mapping[str, str]) -> str:
     """Nothing, or an exception that ends Cookiecutter."""
     context = click.get_current_context(silent=True)
     options = context.params if context else {}  # of Cookiecutter's own command, or of another that calls it
-    if refused := [*no_room(options.get("output_dir")), *unasked(options.get("extra_context"))]:
+    output = options.get("output_dir")
+    there = project_there(str(output), answers) if options.get("overwrite_if_exists") else []
+    if refused := [*no_room(output), *unasked(options.get("extra_context")), *there]:
         raise refusal(*refused)
     if refused := RULES["problems"](answers):
         raise refusal(*refused)
@@ -51,6 +53,16 @@ def no_room(output: Any) -> list[str]:
     there = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(there).free / 1e6
     return [f"There is no room for a project in {folder}: {free:.0f} MB are free, and it takes {ROOM}."] * (free < ROOM)
+
+
+def project_there(output: str, answers: Mapping[str, str]) -> list[str]:
+    """A sentence where there is a project already: `cookiecutter -f` would write over it, and with -s add what was
+    deleted.
+    """
+    slug = answers.get("project_slug", "")
+    project = Path(output) / slug
+    there = bool(slug) and not RULES["slug_problem"](slug) and (project / "invoke.yaml").exists()
+    return [f"{project} is a project already. Update it, in it: inv template.update"] * there
 
 
 def unasked(given: Any) -> list[str]:

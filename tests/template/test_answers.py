@@ -226,5 +226,6 @@ def test_a_project_that_exists_is_not_generated_over(cli: Any, tmp_path: Path, o
     done = cli(*options)
 
     assert done.returncode == 1
-    assert "This folder is a project already. Update it, in it: inv template.update" in done.stderr
+    assert f"{project} is a project already. Update it, in it: inv template.update" in done.stderr
+    assert "Traceback" not in done.stderr
     assert (project / "README.md").read_text(encoding="utf-8") == "ours" and not (project / "pipeline.py").exists()
