@@ -30,7 +30,7 @@ TAKES: dict[str, dict[str, set[str]]] = {
         **dict.fromkeys(("kfp_namespace", "kfp_manifests", "kind_image", "service_account", "models"), TEXT),
         **{"template_version": TEXT, "kfp_host": FULL, "kfp_version": FULL, "runs_limit": {"an empty text"}},
         **{"kfp_token_over_http": FLAG, "ask": FLAG, "jobs": COUNT, "cloud": NONE, "parameters": {"nothing", "lines"}},
-        **dict.fromkeys(("promotion", "drift", "aks", "schedules", "steps", "pipelines"), EMPTY),
+        **dict.fromkeys(("promotion", "drift", "notify", "aks", "schedules", "steps", "pipelines"), EMPTY),
     },
     "Step": {
         **{"cpu": NUMBER | TEXT, "memory": TEXT, "gpu": COUNT, "retries": COUNT, "timeout": {"a number in quotes"}},
@@ -47,6 +47,7 @@ TAKES: dict[str, dict[str, set[str]]] = {
     "Schedule": {"cron": TEXT, "every": TEXT, "parameters": LINES, "enabled": FLAG, "pipeline": TEXT},
     "Promotion": {"metric": TEXT, **dict.fromkeys(("at_least", "at_most", "better_by"), NUMBER), "manual": FLAG},
     "Drift": {**dict.fromkeys(("psi", "p_value", "missing", "unseen", "worse"), NUMBER), "action": NONE},
+    "Notify": {"kind": NONE, "variable": {"a text"}, "secret": NONE},
     "Aks": {
         **dict.fromkeys(("artifacts_size", "database_size", "kubernetes_version", "location", "node_size"), TEXT),
         **dict.fromkeys(("registry_name", "resource_group", "storage_account", "training_size"), TEXT),
@@ -56,7 +57,7 @@ TAKES: dict[str, dict[str, set[str]]] = {
 PLACES = {
     **{"SettingsFile": "{}", "Step": "steps: {{all: {{{}}}}}", "Schedule": "schedules: {{nightly: {{{}}}}}"},
     **{"Toleration": "steps: {{all: {{tolerations: [{{{}}}]}}}}", "Promotion": "promotion: {{{}}}"},
-    **{"Drift": "drift: {{{}}}", "Aks": "aks: {{{}}}"},
+    **{"Drift": "drift: {{{}}}", "Notify": "notify: {{{}}}", "Aks": "aks: {{{}}}"},
 }
 PARAMETERS = {
     "parameters: {{n: {}}}": "parameters: n",

@@ -72,7 +72,7 @@ def ends_told(config: Settings, found: dict[Any, Any]) -> Iterator[None]:
 
 def told(name: str, plain: Any, found: dict[Any, Any]) -> Any:
     """A pipeline as it tells of its failure; as it is where it has none, or can have none, which is said."""
-    handled = found.get(plain.pipeline_func, plain)
+    handled = found.get(getattr(plain, "pipeline_func", None), plain)  # a compiled file has no function
     if isinstance(handled, Broken):
         why = " ".join(str(handled.error).split())
         say(f"notify: nobody is told of failed runs of the pipeline '{name}', which takes no exit handler more: {why}")
