@@ -111,17 +111,16 @@ class LocalRun:
         self._keeper.dismiss()
 
     async def _watched(self, work: Callable[[], Awaitable[bool]]) -> bool:
-        watch = None if self._debug else asyncio.ensure_future(self._speak_of_silence())
+        watch = asyncio.ensure_future(self._speak_of_silence())
         try:
             return await work()
         finally:
-            if watch:
-                watch.cancel()
+            watch.cancel()
 
     async def _speak_of_silence(self) -> None:
-        """Say once of each step that it has been without output for long."""
+        """Say once of each step that it has been without output for long; a debugger waits for a person."""
         spoken: set[str] = set()
-        while True:
+        while not self._debug:
             await asyncio.sleep(min(SILENCE, 15))
             for step in list(self.run.steps):
                 if step.status == "running" and step.name not in spoken and self._silent(step) > SILENCE:

@@ -37,6 +37,7 @@ from .pipelines import (
     types_of,
 )
 from .refusals import doubtful, refused
+from .replacing import replaced
 from .settings import Settings
 from .task_settings import configuring
 from .tasks_made import Made, heard_by, noting_lines, of_function
@@ -86,14 +87,9 @@ def _read_fast() -> Iterator[None]:
     """
     from kfp.dsl import v1_modelbase
 
-    kept, hints = yaml.SafeLoader, v1_modelbase.get_type_hints
-    vars(yaml).update(SafeLoader=getattr(yaml, "CSafeLoader", kept))
-    v1_modelbase.get_type_hints = functools.cache(hints)
-    try:
+    fast = replaced(yaml, SafeLoader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    with fast, replaced(v1_modelbase, get_type_hints=functools.cache(v1_modelbase.get_type_hints)):
         yield
-    finally:
-        vars(yaml).update(SafeLoader=kept)
-        v1_modelbase.get_type_hints = hints
 
 
 def compile_pipeline(config: Settings, name: str = FIRST) -> Compiled:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from .replacing import replaced
+
 ESCAPES = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
@@ -21,11 +23,8 @@ def quoted() -> Iterator[None]:
     def quoted_operation(operator: str, left_operand: Any, right_operand: Any, negate: bool = False) -> Any:
         return plain(operator, _escaped(left_operand), _escaped(right_operand), negate)
 
-    pipeline_channel.ConditionOperation = quoted_operation
-    try:
+    with replaced(pipeline_channel, ConditionOperation=quoted_operation):
         yield
-    finally:
-        pipeline_channel.ConditionOperation = plain
 
 
 def _escaped(operand: Any) -> Any:

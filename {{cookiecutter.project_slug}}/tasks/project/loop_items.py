@@ -8,6 +8,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from .replacing import replaced
+
 TYPES = {str: "str", bool: "bool", int: "int", float: "float", list: "list", dict: "dict"}
 UNKNOWN = "String"  # kfp's own for it, which may be given to any input, and is declared as a text
 
@@ -17,8 +19,6 @@ def typed_items() -> Iterator[None]:
     """While it lasts, items of loops over constants, and their parts, have the types of all their values."""
     from kfp.dsl.for_loop import LoopArgumentVariable, LoopParameterArgument
 
-    makers = {kind: kind.__init__ for kind in (LoopParameterArgument, LoopArgumentVariable)}
-
     def typing(make: Any) -> Any:
         def made(self: Any, *arguments: Any, **named: Any) -> None:
             make(self, *arguments, **named)
@@ -27,13 +27,9 @@ def typed_items() -> Iterator[None]:
 
         return made
 
-    for kind, make in makers.items():
-        kind.__init__ = typing(make)
-    try:
+    items = replaced(LoopParameterArgument, __init__=typing(LoopParameterArgument.__init__))
+    with items, replaced(LoopArgumentVariable, __init__=typing(LoopArgumentVariable.__init__)):
         yield
-    finally:
-        for kind, make in makers.items():
-            kind.__init__ = make
 
 
 @contextlib.contextmanager
@@ -56,11 +52,8 @@ def parts_in_groups() -> Iterator[None]:
                 task.inputs[name] = PipelineParameterChannel(value.name, value.channel_type, task_name=value.task_name)
         return build(task, parent_component_inputs, *others, **named)
 
-    builder.build_task_spec_for_task = built
-    try:
+    with replaced(builder, build_task_spec_for_task=built):
         yield
-    finally:
-        builder.build_task_spec_for_task = build
 
 
 def type_of(values: list[Any]) -> str:

@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from .replacing import replaced
+
 
 @contextlib.contextmanager
 def steady_names() -> Iterator[None]:
@@ -24,11 +26,8 @@ def steady_names() -> Iterator[None]:
         _free_components(spec, set(main["main_pipeline_spec"].components))
         return merge(sub_pipeline_spec=spec, sub_platform_spec=platform, **main)
 
-    builder.merge_deployment_spec_and_component_spec = merged
-    try:
+    with replaced(builder, merge_deployment_spec_and_component_spec=merged):
         yield
-    finally:
-        builder.merge_deployment_spec_and_component_spec = merge
 
 
 def _free_executors(spec: Any, platform: Any, taken: set[str]) -> None:

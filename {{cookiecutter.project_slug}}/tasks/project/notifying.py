@@ -11,6 +11,7 @@ from typing import Any
 from ..terminal import fail, say
 from .components import COMPONENTS, component_of
 from .pipelines import Broken
+from .replacing import replaced
 from .settings import Settings
 from .tasks_made import Listener
 
@@ -63,11 +64,8 @@ def ends_told(config: Settings, found: dict[Any, Any]) -> Iterator[None]:
             found[func] = make(_with_exit_handler(func), *others, **named)
         return plain
 
-    factory.create_graph_component_from_func = made
-    try:
+    with replaced(factory, create_graph_component_from_func=made):
         yield
-    finally:
-        factory.create_graph_component_from_func = make
 
 
 def told(name: str, plain: Any, found: dict[Any, Any]) -> Any:

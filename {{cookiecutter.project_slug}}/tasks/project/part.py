@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..terminal import fail, near
+from .mending import dag_of
 
 if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
 
-ROOT = ""  # stands for the component that the pipeline itself is
-Path = list[
-    tuple[str, str]
-]  # to a task: the component whose DAG it is in, and its name; before it, those that lead there
+# To a task: the component that it is in, empty for the pipeline, and its name; before that the groups that lead there.
+Way = list[tuple[str, str]]
 
 
 def only(spec: "PipelineSpec", first: str, last: str) -> list[str]:
@@ -29,20 +28,20 @@ def only(spec: "PipelineSpec", first: str, last: str) -> list[str]:
 
 def _until(spec: "PipelineSpec", step: str) -> list[str]:
     """Leave out of the pipeline all that neither is this step nor comes before it; returns the steps left out."""
-    steps = _steps(spec, ROOT)
+    steps = _steps(spec, "")
     kept: dict[str, set[str]] = {}
     whole: set[str] = set()  # the components that are needed as they are
-    for path in _paths(spec, step):
-        for component, name in path:
-            tasks = _tasks(spec, component)
+    for way in _ways(spec, step):
+        for component, name in way:
+            tasks = dag_of(spec, component).tasks
             before = _closure(name, {each: list(task.dependent_tasks) for each, task in tasks.items()})
             kept.setdefault(component, set()).update(before, [name])
             whole |= {inner.component_ref.name for each in before for inner in _all_in(spec, tasks[each])}
     for component in kept.keys() - whole:
-        tasks = _tasks(spec, component)
+        tasks = dag_of(spec, component).tasks
         for name in tasks.keys() - kept[component]:
             del tasks[name]
-    left = set(_steps(spec, ROOT))
+    left = set(_steps(spec, ""))
     labels = {spec.components[component].executor_label for _, component in left}
     for label in spec.deployment_spec["executors"].keys() - labels:  # so that no image is built for them
         del spec.deployment_spec["executors"][label]
@@ -51,43 +50,38 @@ def _until(spec: "PipelineSpec", step: str) -> list[str]:
 
 def _anew(spec: "PipelineSpec", step: str) -> None:
     """Let this step and all that comes after it run, even where the cache could serve them."""
-    for path in _paths(spec, step):
-        for place, (component, name) in enumerate(path, 1):
-            tasks = _tasks(spec, component)
+    for way in _ways(spec, step):
+        for place, (component, name) in enumerate(way, 1):
+            tasks = dag_of(spec, component).tasks
             followers: dict[str, list[str]] = {each: [] for each in tasks}
             for each, task in tasks.items():
                 for other in task.dependent_tasks:
                     followers[other].append(each)
-            for each in [*_closure(name, followers), *([name] if place == len(path) else [])]:
+            for each in [*_closure(name, followers), *([name] if place == len(way) else [])]:
                 for task in _all_in(spec, tasks[each]):
                     task.caching_options.enable_cache = False
 
 
-def _tasks(spec: "PipelineSpec", component: str) -> Any:
-    """The tasks of a component that is a DAG."""
-    return (spec.components[component] if component else spec.root).dag.tasks
-
-
-def _paths(spec: "PipelineSpec", step: str) -> list[Path]:
+def _ways(spec: "PipelineSpec", step: str) -> list[Way]:
     """The places of a step, which may be in several pipelines of a pipeline. Raises `Exit` where it is nowhere."""
 
-    def search(component: str, led: Path) -> Iterator[Path]:
-        for name, task in _tasks(spec, component).items():
+    def search(component: str, led: Way) -> Iterator[Way]:
+        for name, task in dag_of(spec, component).tasks.items():
             if name == step:
                 yield [*led, (component, name)]
             if spec.components[task.component_ref.name].HasField("dag"):
                 yield from search(task.component_ref.name, [*led, (component, name)])
 
-    if found := list(search(ROOT, [])):
+    if found := list(search("", [])):
         return found
-    names = list(dict.fromkeys(name for name, _ in _steps(spec, ROOT)))
+    names = list(dict.fromkeys(name for name, _ in _steps(spec, "")))
     raise fail(f"the pipeline has no step '{step}'; its steps are {', '.join(names)}.{near(step, names)}")
 
 
 def _steps(spec: "PipelineSpec", component: str) -> list[tuple[str, str]]:
     """The tasks of a DAG, and of those in it, that are no DAGs, each with its component."""
     found: list[tuple[str, str]] = []
-    for name, task in sorted(_tasks(spec, component).items()):
+    for name, task in sorted(dag_of(spec, component).tasks.items()):
         inner = task.component_ref.name
         found += _steps(spec, inner) if spec.components[inner].HasField("dag") else [(name, inner)]
     return found
@@ -108,5 +102,5 @@ def _all_in(spec: "PipelineSpec", task: Any) -> Iterator[Any]:
     """A task, and all that are in it where it is a DAG."""
     yield task
     if spec.components[task.component_ref.name].HasField("dag"):
-        for inner in _tasks(spec, task.component_ref.name).values():
+        for inner in dag_of(spec, task.component_ref.name).tasks.values():
             yield from _all_in(spec, inner)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..files import ROOT
 from ..terminal import fail, near
+from .replacing import replaced
 from .settings import NAME, Settings
 
 if TYPE_CHECKING:
@@ -63,11 +64,8 @@ def each_on_its_own() -> Iterator[None]:
         except Exception as error:
             return Broken(func, error)
 
-    factory.create_graph_component_from_func = made
-    try:
+    with replaced(factory, create_graph_component_from_func=made):
         yield
-    finally:
-        factory.create_graph_component_from_func = make
 
 
 def public_pipelines(module: ModuleType) -> dict[str, Any]:

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .replacing import replaced
+
 Made = dict[tuple[str, str], int]  # the lines in which tasks are made, by function and task
 Listener = Callable[[Any, Any], None]  # of a component and the task that was made of it
 
@@ -22,11 +24,8 @@ def heard_by(*listeners: Listener) -> Iterator[None]:
             listener(self, task)
         return task
 
-    BaseComponent.__call__ = made
-    try:
+    with replaced(BaseComponent, __call__=made):
         yield
-    finally:
-        BaseComponent.__call__ = make
 
 
 def noting_lines(made: Made, path: str) -> Listener:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ..files import ROOT
 from ..runs.loops import iterations, note
-from ..runs.record import Run, Step, is_artifact, moment, state, tail
+from ..runs.record import Run, Step, is_artifact, kept_at, moment, state, tail
 from .links import Link, bytes_of, link
 from .room import LISTED, Room
 from .text import last, size
@@ -118,7 +118,7 @@ def _artifact(run: Run, step: Step, way: str, name: str, artifact: dict[str, Any
     metadata, uri = artifact.get("metadata") or {}, str(artifact["uri"])
     counts = [metadata.get(key) for key in ("rows", "columns")]  # KFP makes floats of them
     rows, columns = (f"{count:,.0f}" if isinstance(count, int | float) else "" for count in counts)
-    kept = str(artifact.get("path") or uri)  # where a copy of it lies on this machine
+    kept = kept_at(artifact)
     here = 0 if not kept or "://" in kept else bytes_of(ROOT / kept)
     place = link(ROOT / kept, run.folder, kept) if here else uri
     return Artifact(step.name, way, name, rows, columns, f"{here:,}" if here else "", place)

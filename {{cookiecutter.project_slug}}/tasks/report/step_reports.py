@@ -8,7 +8,7 @@ from pathlib import Path
 from markupsafe import Markup, escape
 
 from ..files import ROOT
-from ..runs.record import RUNS, Run
+from ..runs.record import Run, in_runs, kept_at
 from ..terminal import cut
 from .links import Link, bytes_of, link
 from .room import LINKS, LISTED, Room
@@ -58,14 +58,14 @@ def _written(run: Run) -> Iterator[tuple[str, str, str, Path]]:
     for step in run.steps:
         for name, artifact in step.outputs.items():
             if isinstance(artifact, dict) and artifact.get("type") in REPORTS:
-                yield step.name, name, artifact["type"], ROOT / str(artifact.get("path") or artifact.get("uri", ""))
+                yield step.name, name, artifact["type"], ROOT / kept_at(artifact)
 
 
 def _keep(artifact: Path, file: Path) -> None:
     """Keep a report with the run, under a name that a browser knows what to do with."""
     if not artifact.is_file() and file.is_file():
         return  # the step was served from another run, which is gone
-    if not artifact.resolve().is_relative_to(RUNS.resolve()):  # a record may be anybody's
+    if not in_runs(artifact):
         raise ValueError("its file is not in runs/")
     file.parent.mkdir(exist_ok=True)
     partial = file.with_name(f"{file.name}.partial")

@@ -323,6 +323,16 @@ def is_artifact(value: Any) -> bool:
     return isinstance(value, dict) and "uri" in value
 
 
+def kept_at(artifact: dict[str, Any]) -> str:
+    """Where a copy of an artifact lies on this machine, as a record has it; its address where there is none."""
+    return str(artifact.get("path") or artifact.get("uri", ""))
+
+
+def in_runs(path: Path) -> bool:
+    """Whether a path lies in `runs/`, whatever links are on the way: a record may be anybody's."""
+    return path.resolve().is_relative_to(RUNS.resolve())
+
+
 def place(value: Any) -> str:
     """An output for the eye: an artifact's path, or a parameter's value."""
     return str(value["uri"] if is_artifact(value) else value)

@@ -9,7 +9,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .record import RUNS, YOUNG, Run, all_runs, newest_first
+from .record import RUNS, YOUNG, Run, all_runs, in_runs, newest_first
 
 UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -65,7 +65,7 @@ def dead_entries(gone: list[Run]) -> dict[Path, int]:
     oldest = min((run.started for run in newest_first() if run.id not in names), default="9")
     found = {}
     for path in RUNS.glob(".cache/*/*.json"):
-        if path.resolve().is_relative_to(RUNS.resolve()) and _dead(path, names, oldest):
+        if in_runs(path) and _dead(path, names, oldest):
             with contextlib.suppress(OSError):  # gone meanwhile
                 found[path] = path.stat().st_size
     return found

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..files import ROOT
 from ..project.components import component_path
-from ..runs.record import RUNS, Run, is_artifact
+from ..runs.record import Run, in_runs, is_artifact, kept_at
 from ..terminal import harmless
 from .trouble import Trouble
 
@@ -41,16 +41,16 @@ def loaded(run: Run, name: str, value: Any) -> Any:
 
 def place(run: Run, name: str, artifact: dict[str, Any]) -> Path:
     """Where an artifact lies in `runs/`. Raises `Trouble` where it is not there, or not here."""
-    where = harmless(str(artifact.get("path") or artifact["uri"]))
+    where = harmless(kept_at(artifact))
     if "://" in where:
         page = f"; the run's page there has it: {run.remote['url']}" if run.remote else ""
         raise Trouble(f"{name} is not on this machine, it is at {where}{page}.")
     try:
         path = (ROOT / where).resolve()
-        inside, there = path.is_relative_to(RUNS.resolve()), path.is_file() or path.is_dir()
+        inside, there = in_runs(path), path.is_file() or path.is_dir()
     except (OSError, ValueError, RuntimeError):
         raise Trouble(f"{name} has no place that can be: {where[:200]!r}. Run it again: inv run") from None
-    if not inside:  # a record may be anybody's
+    if not inside:
         raise Trouble(f"{name} is not in runs/, and is not opened for a record: open {where} yourself if you trust it.")
     if not there:
         raise Trouble(f"{name} is gone: {where} is not there any more. Run it again: inv run --no-cache")
