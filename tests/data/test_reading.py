@@ -153,6 +153,44 @@ def test_a_value_that_comes_late_changes_how_a_large_file_is_read(
     assert table["late"][-1].as_py() == 2
 
 
+def test_what_the_first_rows_leave_open_is_told_by_all_rows(
+    gathering: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Notes count all rows, and what a column is does not depend on where its values stand."""
+    columns = {
+        "code": ["0123", *["4567"] * 998, "0089"],
+        "gaps": [*["1.5", ""] * 450, *["NA"] * 100],
+        "late gaps": [*["2.5"] * 900, *["NULL"] * 100],
+        "long": [*["3.5"] * 999, "1234567890123456789.5"],
+        "endless": [*["3.5"] * 999, "1" * 40],
+        "day": [*["01/02/2024"] * 500, *["13/02/2024"] * 500],
+        "words": [*["a", "b"] * 495, *["N/A"] * 10],
+        "some": [*["7"] * 99, "?", *["8"] * 900],
+        "nothing": [*[""] * 990, *["NA"] * 10],
+    }
+    rows = [",".join(columns), *(",".join(row) for row in zip(*columns.values(), strict=True))]
+    (tmp_path / "table.csv").write_text("\n".join(rows), encoding="utf-8")
+    whole = gathering.gather(str(tmp_path / "table.csv"), tmp_path / "whole", thorough=True)
+    monkeypatch.setattr(sys.modules["delimited"], "SAMPLE_ROWS", 100)
+    found = gathering.gather(str(tmp_path / "table.csv"), tmp_path / "out", thorough=True)
+    assert found == whole and pq.read_table(tmp_path / "out").equals(pq.read_table(tmp_path / "whole"))
+    assert found.notes["code"] == "kept as text: 2 values begin with 0, such as '0123'"
+    assert found.notes["gaps"] == "100 values 'NA' taken as missing"
+    assert found.notes["late gaps"] == "100 values 'NULL' taken as missing"
+    assert "of more than 15 digits, which are rounded" in found.notes["long"]
+    assert "whole numbers of up to 40 digits" in found.notes["endless"]
+    assert found.notes["day"] == "read as day/month/year"
+    assert found.notes["words"] == "10 values 'N/A' taken as missing"
+    assert found.notes["some"] == "1 value '?' taken as missing"
+    assert found.notes["nothing"] == "10 values 'NA' taken as missing"
+
+
+def test_a_word_for_missing_is_counted_whatever_its_letters(gathering: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("a,b\n" + "1,x\n" * 20 + "нет,y\n" * 3, encoding="utf-8")
+    found = gathering.gather(str(tmp_path / "table.csv"), tmp_path / "out", gathering.Reading(missing=["нет"]))
+    assert found.notes == {"a": "3 values 'нет' taken as missing"}
+
+
 def test_a_reading_that_does_not_fit_is_a_sentence(gathering: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("a,b\n" + "x,1\n" * 20, encoding="utf-8")
     with pytest.raises(gathering.StepError, match=r"'a' is to be read as number .* 20 of 20 values are not"):

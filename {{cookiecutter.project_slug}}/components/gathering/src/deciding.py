@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kinds import GROUPED, KINDS, NUMBERS, quoted, sql_of
@@ -49,6 +49,8 @@ class Decided:
 class Decisions:
     columns: dict[str, Decided]
     decimal: str  # the decimal sign, where it is a comma
+    fits: dict[str, Fit]  # by c0, c1, ...
+    sampled: frozenset[str] = frozenset()  # those of which only the first rows were counted
 
 
 def decide_all(connection: Any, source: str, names: Sequence[str], reading: Reading, delimiter: str) -> Decisions:
@@ -69,7 +71,85 @@ def decide_all(connection: Any, source: str, names: Sequence[str], reading: Read
     decimal = reading.decimal or decimal_of(found.values(), delimiter)
     if decimal == "," and (points := {c: with_numbers(likely[c]) for c in found if may_be_grouped(found[c])}):
         found |= in_parts(look_at, connection, source, points, missing)
-    return Decisions({name: decide(name, found[c], reading, decimal) for c, name in pairs.items()}, decimal)
+    return decisions_of(found, names, reading, decimal)
+
+
+def decisions_of(found: Mapping[str, Fit], names: Sequence[str], reading: Reading, decimal: str) -> Decisions:
+    columns = {name: decide(name, found[f"c{number}"], reading, decimal) for number, name in enumerate(names)}
+    return Decisions(columns, decimal, dict(found))
+
+
+def decide_soon(
+    connection: Any, source: str, names: Sequence[str], reading: Reading, delimiter: str, rows: int, whole: bool
+) -> Decisions:
+    """As `decide_all`, by the first rows, and by all of them for columns of which these do not tell enough.
+
+    Whoever reads the others has to hold each value against the kind. Where it is not `whole`, a column is as the first
+    rows say as long as nothing in these is odd.
+    """
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS FROM {source} LIMIT {rows}")
+    first = decide_all(connection, "sample", names, reading, delimiter)
+    if connection.execute("SELECT count(*) FROM sample").fetchone()[0] < rows:
+        return first
+    asked = dict[str, list[str]]()
+    for (c, fit), (name, one) in zip(first.fits.items(), first.columns.items(), strict=True):
+        if not one.strict:
+            asked[c] = [one.kind] if name in reading.columns else list(fit.fits)
+        elif whole and in_doubt(fit, one, name in reading.columns):
+            asked[c] = to_try(fit, first.decimal)
+        elif whole and fit.values < rows:
+            asked[c] = []  # how many gaps are words that mean missing
+    found = looked_again(connection, source, first, asked, names, reading, delimiter)
+    return found or decide_all(connection, source, names, reading, delimiter)
+
+
+def in_doubt(fit: Fit, decided: Decided, told: bool) -> bool:
+    """Whether all rows may make of a column something else than the first ones, though each value is of its kind."""
+    if decided.kind == "text" and not told:
+        return bool(fit.fits.keys() - {"text", "empty"})
+    return bool(fit.long) or "the other way round" in decided.note
+
+
+def to_try(fit: Fit, decimal: str) -> list[str]:
+    """The kinds that a column may turn out to be: those that all of the first rows are."""
+    best = {kind for kind, count in fit.fits.items() if count == fit.values and kind not in ("text", "empty")}
+    if not best:
+        return list(fit.fits)
+    if "number" in best and not decimal:
+        best -= set(GROUPED)  # which take long, and would not be preferred
+    return [kind for kind in fit.fits if kind in best | {"whole", "long", "text"}]
+
+
+def looked_again(
+    connection: Any,
+    source: str,
+    first: Decisions,
+    asked: Mapping[str, Sequence[str]],
+    names: Sequence[str],
+    reading: Reading,
+    delimiter: str,
+) -> Decisions | None:
+    """The decisions by the first rows, with what all rows say of the columns `asked`: which of these kinds they are.
+
+    None if all has to be decided anew, since something is not as the first rows promised.
+    """
+    if len(asked) > AT_ONCE:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE everything AS FROM {source}")
+        source = "everything"
+    fits = dict(first.fits)
+    for c, fit in in_parts(look_at, connection, source, asked, reading.missing_words).items():
+        before = fits[c]
+        promised = [kind for kind in asked[c] if before.fits[kind] == before.values and kind not in ("text", "empty")]
+        if promised and not any(fit.fits[kind] == fit.values for kind in promised):
+            return None
+        if not asked[c]:
+            if fit.values and not before.values:
+                return None
+            fit = replace(before, missing=fit.missing, missing_words=fit.missing_words)
+        fits[c] = fit
+    decimal = reading.decimal or decimal_of(fits.values(), delimiter)
+    found = replace(decisions_of(fits, names, reading, decimal), sampled=frozenset(fits.keys() - asked.keys()))
+    return found if decimal == first.decimal else None
 
 
 def plausible(connection: Any, columns: Sequence[str], missing: Sequence[str]) -> dict[str, list[str]]:
@@ -110,7 +190,7 @@ def in_parts(
 def count(connection: Any, source: str, kinds: Mapping[str, Sequence[str]], missing: Sequence[str]) -> dict[str, Fit]:
     """How many values the columns of a relation of text have, how many of them fit, and how many may mean missing."""
     words = ", ".join(map(quoted, missing)) or "NULL"
-    longest = max(map(len, missing), default=0)
+    longest = max((len(word.encode()) for word in missing), default=0)
     asked = []
     for c, tried in kinds.items():
         asked += [f"count({c})", f"count(*) FILTER (strlen({c}) <= {longest} AND {c} IN ({words}))"]
@@ -142,11 +222,15 @@ def may_be_grouped(fit: Fit) -> bool:
 def look_at(connection: Any, source: str, kinds: Mapping[str, Sequence[str]], missing: Sequence[str]) -> dict[str, Fit]:
     """As `count`, and with the values that mean missing or do not fit, the most frequent first."""
     words = ", ".join(map(quoted, missing)) or "NULL"
+    longest = max((len(word.encode()) for word in missing), default=0)
     asked = []
     for c, tried in kinds.items():
-        lost, zeros = f"coalesce({c} IN ({words}), false)", ZEROS.format(c=c)
+        lost, zeros = f"coalesce(strlen({c}) <= {longest} AND {c} IN ({words}), false)", ZEROS.format(c=c)
         known = f"{c} IS NOT NULL AND NOT {lost}"
         asked += [f"count(*) FILTER ({known})", f"count(*) FILTER ({lost})", f"approx_top_k({c}, 3) FILTER ({lost})"]
+        if not tried:
+            asked += ["0", "0", "NULL", "0", "NULL"]
+            continue
         asked += [f"count(*) FILTER ({zeros})", f"count(*) FILTER ({LONG.format(c=c)})"]
         asked.append(f"any_value({c}) FILTER ({zeros})")
         asked += [f"count(*) FILTER ({COMMA.format(c=c)})", f"max_by({c}, length({c}))"]

@@ -13,19 +13,20 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from pyarrow.parquet import ParquetWriter
+from pyarrow.parquet import ParquetWriter, read_metadata
 
-from deciding import Decisions, decide_all
+from deciding import Decisions, decide_all, decide_soon, looked_again, to_try
 from dialect import Dialect, MixedLines, NotUtf8, dialect_of, head_of
-from kinds import quoted, sql_of
+from kinds import GROUPED, quoted, sql_of
 from reading import Gathered, Reading
 from shared.step import StepError
 from shared.tables import batches, schema_of
 from unpacking import in_utf8, marked, words_of
 
-THOROUGH_BYTES = 64 << 20  # a source up to here is looked at as a whole before it is read
+THOROUGH_BYTES = 64 << 20  # of a source up to here all rows decide
 DICTIONARY = 2_000  # values that a column in a row group is written by the numbers of; to look for more takes long
-SAMPLE_ROWS = 50_000  # by which the types of a larger one are chosen
+SAMPLE_ROWS = 50_000  # by which types are chosen first
+LARGE = 1e15  # numbers from here on may have more digits than a double holds
 MISFIT = "a value is of another kind than those before it"
 
 
@@ -34,8 +35,8 @@ def copy_text(
 ) -> Gathered:
     """Write the files, whatever they are encoded in, as one Parquet table.
 
-    Types are those of all values where the source is small or `thorough`, else of a sample; where one value later is
-    not of that type, we look at all of them and start again.
+    Types are those of all values where the source is small or `thorough`, else of the first rows. These tell them
+    mostly; where one value later is not of that type, we look at all of them and start again.
     """
     encoding = marked(files[0]) or (reading.encoding if reading.encoding.lower().startswith("utf") else "")
     with tempfile.TemporaryDirectory() as folder:
@@ -57,22 +58,38 @@ def copy_text(
 
 
 def copy_utf8(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], target: Path, reading: Reading, thorough: bool
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[Path],
+    target: Path,
+    reading: Reading,
+    thorough: bool,
+    soon: bool = True,
 ) -> Gathered:
+    """As `copy_text`, of files in UTF-8; `soon`: what columns hold may be decided by the first rows first."""
+    given = reading
     dialect = dialect_of(connection, files[0], reading)
     for other in files[1:]:
         same_columns(files[0], dialect.names, other, dialect_of(connection, other, reading).names)
     whole = thorough or sum(file.stat().st_size for file in files) <= THOROUGH_BYTES
     try:
-        decisions = decide_from(connection, files, dialect, reading, whole)
-        reading = decided_reading(reading, dialect, decisions, whole)
+        source, names, sign = relation(files, dialect), dialect.names, dialect.delimiter
+        if soon:
+            decisions = decide_soon(connection, source, names, given, sign, SAMPLE_ROWS, whole)
+        else:
+            decisions = decide_all(connection, source, names, given, sign)
+        reading = decided_reading(given, dialect, decisions, whole)
         try:
             rows = write(connection, files, dialect, reading, decisions, target)
         except (duckdb.InvalidInputException, duckdb.ConversionException) as problem:
             misfit = any(words in str(problem) for words in (MISFIT, "Error when converting column"))
-            if whole or not (misfit or isinstance(problem, duckdb.ConversionException)):
+            if not soon or not (misfit or isinstance(problem, duckdb.ConversionException)):
                 raise
-            return copy_utf8(connection, files, target, reading, thorough=True)
+            return copy_utf8(connection, files, target, given, thorough=True, soon=False)
+        if whole and (odd := odd_ones(decisions, reading, target)):
+            found = looked_again(connection, source, decisions, odd, names, given, sign)
+            if not found or any(found.columns[name].kind != decisions.columns[name].kind for name in names):
+                return copy_utf8(connection, files, target, given, thorough=True, soon=False)
+            decisions = found
     except duckdb.Error as problem:
         if "Invalid unicode (byte sequence mismatch) detected" in str(problem):
             raise NotUtf8(str(files[0])) from problem
@@ -90,17 +107,25 @@ def copy_utf8(
     return Gathered(rows, len(kept), told, said, dialect.names, reading)
 
 
-def decide_from(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], dialect: Dialect, reading: Reading, whole: bool
-) -> Decisions:
-    """What the columns hold, by all rows; or by the first, as long as nothing in these is odd."""
-    source = relation(files, dialect)
-    if not whole:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE sample AS FROM {source} LIMIT {SAMPLE_ROWS}")
-        decisions = decide_all(connection, "sample", dialect.names, reading, dialect.delimiter)
-        if all(one.strict for one in decisions.columns.values()):
-            return decisions
-    return decide_all(connection, source, dialect.names, reading, dialect.delimiter)
+def odd_ones(decisions: Decisions, reading: Reading, table: Path) -> dict[str, list[str]]:
+    """The columns of which only the first rows were looked at, and of which the written table says that others differ.
+
+    With the kinds that are to be tried: none where only gaps are to be told from words that mean missing.
+    """
+    kept = [(c, name) for c, name in zip(decisions.fits, decisions.columns, strict=True) if name not in reading.drop]
+    odd = dict[str, list[str]]()
+    about = read_metadata(table)
+    for number, (c, name) in enumerate(kept):
+        if c not in decisions.sampled:
+            continue
+        said = [about.row_group(group).column(number).statistics for group in range(about.num_row_groups)]
+        if decisions.columns[name].kind in ("number", *GROUPED) and any(
+            max(abs(each.min), abs(each.max)) >= LARGE for each in said if each and each.has_min_max
+        ):
+            odd[c] = to_try(decisions.fits[c], decisions.decimal)
+        elif any(not each or each.null_count for each in said):
+            odd[c] = []
+    return odd
 
 
 def decided_reading(reading: Reading, dialect: Dialect, decisions: Decisions, whole: bool) -> Reading:
