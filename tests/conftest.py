@@ -13,6 +13,7 @@ pytest.register_assert_rewrite("helpers", "stand_ins")  # before they are import
 
 from helpers.flow import Project
 from helpers.inv import inv
+from helpers.mlflow_server import MlflowServer, mlflow_server
 from helpers.questions import files
 from helpers.template import TEMPLATE, Bake
 
@@ -71,3 +72,10 @@ def penguins(bake: Bake) -> Path:
 @pytest.fixture
 def flow(tmp_path: Path) -> Project:
     return Project(tmp_path / "flöw with spaces")
+
+
+@pytest.fixture(scope="session")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """A real MLflow server."""
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server

@@ -1,6 +1,7 @@
-"""The model store: what is kept stays as it is, by folder and by bucket, however many write at once."""
+"""The model store: what is kept stays as it is, by folder, bucket and MLflow, however many write at once."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from shared.model_store import MODEL, Changed, Store, Version, state
+from shared.model_store import store_at
+from shared.model_versions import MODEL, Changed, Version
 from shared.objects import objects_at
 from shared.step import StepError
 from stand_ins.s3 import s3
@@ -16,25 +18,30 @@ from stand_ins.s3 import s3
 ABOUT = {"target": "sex", "problem_type": "classification"}
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", "bucket", "mlflow"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     if request.param == "folder":
         yield str(tmp_path / "our models")
-        return
-    with s3() as (variables, _):
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        yield "s3://team/our models"
+    elif request.param == "mlflow":
+        yield f"mlflow+{request.getfixturevalue('mlflow').address}#{uuid.uuid4()}"
+    else:
+        with s3() as (variables, _):
+            for name, value in variables.items():
+                monkeypatch.setenv(name, value)
+            yield "s3://team/our models"
+
+
+in_files = pytest.mark.parametrize("place", ["folder", "bucket"], indirect=True)
 
 
 def added(place: str, folder: Path, content: bytes) -> Version:
     path = folder / f"{content.hex()}.skops"
     path.write_bytes(content)
-    return Store(place).add({MODEL: path}, ABOUT)
+    return store_at(place).add({MODEL: path}, ABOUT)
 
 
 def test_a_version_is_read_as_it_was_kept(place: str, tmp_path: Path) -> None:
-    store = Store(place)
+    store = store_at(place)
     assert (store.numbers(), store.champion()) == ([], None)
     version = added(place, tmp_path, b"a model")
     assert store.version(1) == version and version.target == "sex"
@@ -46,7 +53,7 @@ def test_of_many_writers_none_loses_a_version(place: str, tmp_path: Path) -> Non
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda i: added(place, tmp_path, bytes([i])), range(16)))
     assert sorted(version.number for version in made) == list(range(1, 17))
-    store = Store(place)
+    store = store_at(place)
     for version in made:
         assert store.version(version.number) == version
 
@@ -56,7 +63,7 @@ def test_of_promotions_at_once_one_holds_and_the_others_are_told(place: str, tmp
 
     def promoted(version: Version) -> bool:
         try:
-            Store(place).promote(version, "somebody", instead=0)
+            store_at(place).promote(version, "somebody", instead=0)
         except Changed:
             return False
         return True
@@ -64,12 +71,12 @@ def test_of_promotions_at_once_one_holds_and_the_others_are_told(place: str, tmp
     with ThreadPoolExecutor(6) as pool:
         held = list(pool.map(promoted, versions))
     assert held.count(True) == 1
-    champion = Store(place).champion()
+    champion = store_at(place).champion()
     assert champion == versions[held.index(True)]
 
 
 def test_a_rollback_goes_back_one_change_at_a_time_and_not_past_the_first(place: str, tmp_path: Path) -> None:
-    store = Store(place)
+    store = store_at(place)
     with pytest.raises(StepError, match="there is no champion: there is none before it"):
         store.rollback("somebody")
     first, second, third = (added(place, tmp_path, bytes([i])) for i in range(3))
@@ -85,19 +92,19 @@ def test_a_rollback_goes_back_one_change_at_a_time_and_not_past_the_first(place:
 
 
 def test_the_state_changes_with_the_champion(place: str, tmp_path: Path) -> None:
-    store = Store(place)
-    assert state(store) != state(store), "an empty store may have been another one"
+    store = store_at(place)
+    assert store.state() != store.state(), "an empty store may have been another one"
     store.promote(added(place, tmp_path, b"1"), "somebody")
-    first = state(store)
-    assert first == state(store)
+    first = store.state()
+    assert first == store.state()
     store.promote(added(place, tmp_path, b"2"), "somebody")
-    assert state(store) != first
+    assert store.state() != first
 
 
 def test_a_store_that_was_cut_or_changed_is_found_out(tmp_path: Path) -> None:
     place = tmp_path / "models"
     version = added(str(place), tmp_path, b"a model")
-    store = Store(str(place))
+    store = store_at(str(place))
     file = next(place.glob("files/*/*"))
     file.chmod(0o644)
     file.write_bytes(b"another one")
@@ -128,20 +135,22 @@ def test_an_entry_that_is_none_is_a_sentence(tmp_path: Path, text: str) -> None:
     added(str(place), tmp_path, b"a model")
     (place / "versions" / "000001.json").write_text(text)
     with pytest.raises(StepError, match="version 1 of the model store cannot be read"):
-        Store(str(place)).version(1)
+        store_at(str(place)).version(1)
 
 
+@in_files
 def test_an_entry_that_cannot_be_read_is_named_and_the_others_are_there(place: str, tmp_path: Path) -> None:
     first, second = added(place, tmp_path, b"1"), added(place, tmp_path, b"2")
     objects_at(place).create("versions/000003.json", b"{")
     fourth = added(place, tmp_path, b"3")
-    found, unreadable = Store(place).versions()
+    found, unreadable = store_at(place).versions()
     assert found == [first, second, fourth] and fourth.number == 4
     assert list(unreadable) == [3] and "version 3 of the model store cannot be read" in unreadable[3]
 
 
+@in_files
 def test_a_change_that_cannot_be_read_hides_those_before_it_and_none_after_it(place: str, tmp_path: Path) -> None:
-    store = Store(place)
+    store = store_at(place)
     first, second, third = (added(place, tmp_path, bytes([i])) for i in range(3))
     store.promote(first, "somebody")
     objects_at(place).create("champion/000002.json", b"[]")
@@ -159,7 +168,7 @@ def test_a_change_that_cannot_be_read_hides_those_before_it_and_none_after_it(pl
 
 def test_a_champion_that_cannot_be_read_is_gone_back_from(tmp_path: Path) -> None:
     place = tmp_path / "models"
-    store = Store(str(place))
+    store = store_at(str(place))
     for content in (b"1", b"2"):
         store.promote(added(str(place), tmp_path, content), "somebody")
     (place / "versions" / "000002.json").write_text("")
@@ -173,12 +182,12 @@ def test_what_a_newer_template_adds_is_passed_over(tmp_path: Path) -> None:
     version = added(str(place), tmp_path, b"a model")
     path = place / "versions" / "000001.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"of tomorrow": 1}))
-    assert Store(str(place)).version(1) == version
+    assert store_at(str(place)).version(1) == version
 
 
 def test_a_place_that_cannot_be_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StepError, match="not a place for models"):
-        Store("ftp://team/models")
+        store_at("ftp://team/models")
     (tmp_path / "file").write_text("")
     with pytest.raises(StepError, match="cannot be used: Not a directory"):
         added(str(tmp_path / "file"), tmp_path, b"a model")
@@ -188,5 +197,5 @@ def test_a_place_that_cannot_be_is_a_sentence(tmp_path: Path, monkeypatch: pytes
         with pytest.raises(
             StepError, match=r"cannot be used: .*Check the address, the network and your credentials"
         ) as told:
-            Store("s3://another/models").numbers()
+            store_at("s3://another/models").numbers()
         assert "secret-of-a-test" not in str(told.value)

@@ -28,7 +28,13 @@ TAKES: dict[str, dict[str, set[str]]] = {
     "SettingsFile": {
         **dict.fromkeys(("project", "registry", "python_version", "image_mirror", "experiment", "page_metric"), TEXT),
         **dict.fromkeys(("kfp_namespace", "kfp_manifests", "kind_image", "service_account", "models"), TEXT),
-        **{"template_version": TEXT, "kfp_host": FULL, "kfp_version": FULL, "runs_limit": {"an empty text"}},
+        **{
+            "template_version": TEXT,
+            "kfp_host": FULL,
+            "kfp_version": FULL,
+            "runs_limit": {"an empty text"},
+            "mlflow": {"an empty text"},
+        },
         **{"kfp_token_over_http": FLAG, "ask": FLAG, "jobs": COUNT, "cloud": NONE, "parameters": {"nothing", "lines"}},
         **dict.fromkeys(("promotion", "drift", "notify", "aks", "schedules", "steps", "pipelines"), EMPTY),
     },

@@ -10,10 +10,8 @@ import skops.io
 from sklearn.exceptions import InconsistentVersionWarning
 
 from shared.features import column_of, features, is_date
+from shared.model_versions import TRUSTED
 from shared.step import StepError
-
-# A skops file may hold any class; besides scikit-learn's plain ones, only these are loaded.
-TRUSTED = ["numpy.dtype", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 
 
 def load_model(path: Path) -> Any:

@@ -52,13 +52,9 @@ def _send(settings: dict[str, str], event: str, run: str, text: str) -> None:
     from http.client import InvalidURL  # most runs tell nothing
     from urllib.error import HTTPError
     from urllib.parse import urlsplit
-    from urllib.request import HTTPRedirectHandler, Request, build_opener
+    from urllib.request import Request, build_opener
 
-    class Staying(HTTPRedirectHandler):
-        """A webhook that is elsewhere has not taken the message."""
-
-        def redirect_request(self, *_: Any) -> None:
-            return None
+    from shared.redirects import Staying
 
     address = os.environ.get(settings["variable"], "").strip()
     if not address:

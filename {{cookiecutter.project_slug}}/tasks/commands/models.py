@@ -42,13 +42,18 @@ def show(c: Context, version: str = "champion", json: bool = False) -> None:
     """Show one version: metrics, parameters, files, its run."""
     with opened(load_settings(c)) as store:
         found, changes = _version(store, version), store.changes()
+        link = store.link(found)
     if json:
         import json as codec
 
         used = bool(changes) and changes[-1].version == found.number
-        say(codec.dumps({**asdict(found), "champion": used}, indent=2, ensure_ascii=False))
+        say(
+            codec.dumps(
+                {**asdict(found), "champion": used} | ({"mlflow": link} if link else {}), indent=2, ensure_ascii=False
+            )
+        )
     else:
-        say(details(found, changes))
+        say(details(found, changes, link))
 
 
 @task(positional=["versions"], iterable=["versions"], help={"versions": "two or more; of one, it and the champion"})

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 LABEL_OF_RUN = f"{LABEL}.run"
-# The variables of this environment that a step in a container sees too: the network's, and credentials of cloud storage
-# where the image is one of this project's.
+# The variables of this environment that a step in a container sees too: the network's, and where the image is one of
+# this project's, credentials of cloud storage and of MLflow.
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-CLOUD = ("AWS_", "AZURE_STORAGE_", "GOOGLE_APPLICATION_CREDENTIALS")
+CLOUD = ("AWS_", "AZURE_STORAGE_", "GOOGLE_APPLICATION_CREDENTIALS", "MLFLOW_TRACKING_")
 
 
 class Containers:

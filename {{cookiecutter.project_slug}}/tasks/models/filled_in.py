@@ -24,7 +24,8 @@ def fill_in(values: dict[str, Any], given: list[str], config: Settings, local: b
         values |= local_defaults(values, config)
     if "code" in values and "code" not in by_hand:
         images = dict(sorted(values["code"].get("images", {}).items()))
-        values["code"] = {"images": images, **code_version()}
+        pages = {} if local else {"pages": f"{config.kfp_host.rstrip('/')}/#/runs/details/"}
+        values["code"] = {"images": images, **pages, **code_version()}
     names = [name for name in values if f"{name}_fingerprint" in values.keys() - by_hand]
     for name in sorted(names, key=lambda name: name == "models"):  # which asks for the others
         told = _champion if name == "models" else _data
@@ -55,15 +56,15 @@ def _champion(values: dict[str, Any], name: str) -> str:
     if not values[name]:
         return ""
     with component_path():
-        from shared.model_store import Store, state
+        from shared.model_store import store_at
         from shared.step import StepError
 
         try:
-            store = Store(place(values[name]))
+            store = store_at(place(values[name]))
             changes = store.changes()
             if changes and _same_run(changes[-1].by, values):
                 return str(changes[-1].seen)
-            return str(state(store))
+            return str(store.state())
         except StepError:
             return f"unreadable at {datetime.now(UTC).isoformat()}"
 

@@ -7,7 +7,7 @@ from ..runs.listing import code_text, section, starred, table
 from ..runs.metrics import Line, best, number
 from ..terminal import printable
 
-Version = Any  # shared.model_store.Version, which is on the path only while a step's code is used
+Version = Any  # shared.model_versions.Version, which is on the path only while a step's code is used
 
 
 def listing(versions: Sequence[Version], unreadable: dict[int, str], champion: int | None) -> str:
@@ -21,7 +21,7 @@ def listing(versions: Sequence[Version], unreadable: dict[int, str], champion: i
     return table([["VERSION", "ALIAS", "MADE", "RUN", "DATA", "METRICS"], *shown])
 
 
-def details(version: Version, changes: Sequence[Any]) -> str:
+def details(version: Version, changes: Sequence[Any], link: str) -> str:
     """The page of `inv models.show`."""
     used = "the champion" if changes and changes[-1].version == version.number else "not in use"
     if changes and changes[-1].unreadable:
@@ -32,6 +32,7 @@ def details(version: Version, changes: Sequence[Any]) -> str:
         "run": version.run or "not known",
         "data": version.data or "not known",
         "code": code_text(version.code) or "not known",
+        **({"mlflow": link} if link else {}),
         "packages": ", ".join(f"{name} {value}" for name, value in version.packages.items()),
     }
     lines.append(table([[f"  {name}", str(value)] for name, value in about.items()]))

@@ -17,14 +17,14 @@ def place(models: str) -> str:
 
 @contextlib.contextmanager
 def opened(config: Settings) -> Iterator[Any]:
-    """The project's model store (`shared.model_store.Store`). Raises `Exit` for what goes wrong with it."""
+    """The project's model store (`shared.model_versions.Store`). Raises `Exit` for what goes wrong with it."""
     if not config.models:
-        raise fail("no model store is set: give models a folder, or an address of s3, gs or abfs, in invoke.yaml.")
+        raise fail("no model store is set: give models a folder or an address in invoke.yaml, or mlflow one.")
     with component_path():
-        from shared.model_store import Store
+        from shared.model_store import store_at
         from shared.step import StepError
 
         try:
-            yield Store(place(config.models))
+            yield store_at(place(config.models))
         except StepError as problem:
             raise fail(str(problem)) from problem

@@ -34,7 +34,8 @@ class Settings:
     kfp_manifests: str = ""
     kind_image: str = ""
     service_account: str = ""
-    models: str = ""
+    models: str = ""  # where `mlflow` is set, that
+    mlflow: str = ""
     runs_limit: str = "5 GB"
     page_metric: str = ""
     jobs: int = 0
@@ -94,6 +95,8 @@ def load_settings(c: Context) -> Settings:
             f"invoke.yaml: registry '{values['registry']}' must be a host with an optional port and path, "
             "in lower case, without https://, such as localhost:5001 or ghcr.io/team."
         )
+    if values.get("mlflow"):
+        values["models"] = f"mlflow+{values['mlflow'].rstrip('/')}#{values['project']}"
     if environment := acting():
         _tell(environment)
     return Settings(**values)

@@ -140,6 +140,9 @@ class SettingsFile(Section):
     )
     page_metric: str = _text("The number at the top of a run's page.", "a metric's name")
     models: str = _text("Where versions of the model are kept.", "a folder, or an address of s3, gs or abfs")
+    mlflow: str = _text(
+        "An MLflow server where they are kept instead.", "an address of http or https", pattern=r"^(https?://\S+)?$"
+    )
     promotion: Annotated[Promotion | None, Field(title=LINES)] = None
     drift: Annotated[Drift | None, Field(title=LINES)] = None
     notify: Annotated[Notify | None, Field(title=LINES)] = None

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from typer import Option
 
 from shared.metadata import write_metadata
-from shared.model_store import MODEL, PROFILE, SCHEMA, Store, Version, sha256
+from shared.model_store import store_at
+from shared.model_versions import MODEL, PROFILE, SCHEMA, Store, Version, sha256
 from shared.step import StepError, given, run, write_text
 
 
@@ -25,7 +26,7 @@ def main(
 ) -> None:
     if required == "true" and not models:
         raise StepError("no model store is set. Set models in invoke.yaml, and train: inv run")
-    store = Store(models) if models else None
+    store = store_at(models) if models else None
     found = rival(store, given(candidate)) if store else None
     if required == "true" and not found:
         raise StepError(

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from typer import Option
 
 from shared.metadata import read_metadata, read_metrics, run_of, write_metadata
-from shared.model_store import CARD, MODEL, PROFILE, SCHEMA, Changed, Store, Version, sha256
+from shared.model_store import store_at
+from shared.model_versions import CARD, MODEL, PROFILE, SCHEMA, Changed, Store, Version, sha256
 from shared.profile import profile_of
 from shared.step import StepError, run, write_text
 from shared.tables import predicted, schema_of
@@ -38,11 +39,11 @@ def main(
     code: Annotated[str, Option(help="Commit and images, as JSON.")] = "{}",
     executor_input: Annotated[str, Option(help="KFP's description of the task.")] = "",
 ) -> None:
-    told = ""
+    told = link = ""
     if not models:
         done, number = "no model store is set, so the model is not kept: models in invoke.yaml", 0
     else:
-        store = Store(models)
+        store = store_at(models)
         about = {
             "target": target,
             "problem_type": problem_type,
@@ -53,7 +54,7 @@ def main(
             **{name: read_metadata(executor_input, "model").get(name, {}) for name in ("parameters", "packages")},
         }
         kept, new = keep(store, {MODEL: model, CARD: model_card, SCHEMA: schema}, about, train, predictions)
-        number = kept.number
+        number, link = kept.number, store.link(kept)
         done = f"version {number} is kept" if new else f"the same model is version {number} already"
         event, came = outcome(store, kept, decision, reason, champion_version, models_fingerprint)
         done += f"; {came}"
@@ -61,9 +62,10 @@ def main(
             told = tell(event, about["run"], f"{done}. Look at it: inv models.show {number}")
     write_text(version, str(number))
     title = f"Version {number}" if number else "Not kept"
-    more = f"\n{told[0].upper()}{told[1:]}\n" if told else ""
-    write_text(note, f"# {title}\n\n{done[0].upper()}{done[1:]}.\n{more}")
-    write_metadata(executor_input, {"note": {"version": number}})
+    more = [f"[{title} in MLflow]({link})"] if link else []
+    more += [f"{told[0].upper()}{told[1:]}"] if told else []
+    write_text(note, "\n\n".join([f"# {title}", f"{done[0].upper()}{done[1:]}.", *more]) + "\n")
+    write_metadata(executor_input, {"note": {"version": number} | ({"mlflow": link} if link else {})})
     print(done)
 
 
