@@ -8,7 +8,8 @@ import os
 import random
 import subprocess
 import sys
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -285,6 +286,31 @@ def test_json_without_a_column_of_single_values_is_a_sentence(gathering: ModuleT
     (tmp_path / "table.json").write_text('{"data": [{"a": 1}, {"a": 2}]}', encoding="utf-8")
     with pytest.raises(gathering.StepError, match=r"no column of single values: 'data'.*Give JSON lines, or a list"):
         gathering.gather(str(tmp_path / "table.json"), tmp_path / "out")
+
+
+def test_times_that_no_calendar_has_are_a_sentence_and_those_at_its_ends_are_read(
+    gathering: ModuleType, tmp_path: Path
+) -> None:
+    ends = [datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59)]
+    pq.write_table(pa.table({"a": pa.array(ends, pa.timestamp("us")), "b": ["x", "y"]}), tmp_path / "ends")
+    gathering.gather(str(tmp_path / "ends"), tmp_path / "out")
+    assert pq.read_table(tmp_path / "out")["a"].to_pylist() == ends
+    zoned = pa.timestamp("us", "Europe/Paris")
+    for type_, value in ((pa.timestamp("ms"), 2**55), (zoned, -(2**60)), (pa.date32(), 2**31 - 1)):
+        numbers = pa.array([0, value], pa.int32() if type_ == pa.date32() else pa.int64())
+        pq.write_table(pa.table({"a": numbers.cast(type_)}), tmp_path / "far")
+        with pytest.raises(gathering.StepError, match="column 'a' holds times outside the years 1 to 9999"):
+            gathering.gather(str(tmp_path / "far"), tmp_path / "out")
+
+
+def test_decimals_of_more_than_38_digits_are_numbers_and_their_rounding_is_said(
+    gathering: ModuleType, tmp_path: Path
+) -> None:
+    values = [Decimal("9" * 60), Decimal(1)]
+    pq.write_table(pa.table({"a": pa.array(values, pa.decimal256(70, 0))}), tmp_path / "table")
+    found = gathering.gather(str(tmp_path / "table"), tmp_path / "out")
+    assert pq.read_table(tmp_path / "out")["a"].to_pylist() == [1e60, 1.0]
+    assert found.notes == {"a": "decimals of up to 70 digits, which are rounded to 15"}
 
 
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system does not say how much memory a process took")

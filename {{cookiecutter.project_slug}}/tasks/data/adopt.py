@@ -1,9 +1,10 @@
 """`inv data.adopt`: a table of one's own becomes the pipeline's."""
 
 import json
+import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..files import ROOT, write
 from ..masking import masked
 from ..project.components import COMPONENTS, component_path
+from ..project.settings_files import documents
 from ..terminal import fail
 from .gathering import Choices, gathered, placed
 from .schema_yaml import schema_yaml
@@ -55,8 +57,11 @@ def adopt_table(source: str, target: str, choices: Choices, dry_run: bool, say: 
     place = masked(table.place) if "://" in table.place else table.place
     kept = _write_schema(table.columns, place)
     parameters = {"source": place, "target": target, "problem_type": table.problem_type}
-    _set_parameters(parameters | {"reading": json.loads(str(table.found.reading))})
+    parameters["reading"] = json.loads(str(table.found.reading))
+    _set_parameters(parameters)
     say(f"wrote components/validation/schema.yaml (before: {kept.relative_to(ROOT)}) and parameters in invoke.yaml")
+    for line in _above(parameters):
+        say(line)
     if place != table.place:
         say(f"its credentials are in neither, where {place} stands; give the whole address to each run, in the")
         say("variable INVOKE_PARAMETERS_SOURCE, or with -p source=...")
@@ -135,6 +140,20 @@ def _write_schema(columns: list[Column], place: str) -> Path:
         shutil.copy(SCHEMA, kept)
     write(SCHEMA, schema_yaml(columns, place))
     return kept
+
+
+def _above(parameters: dict[str, Any]) -> Iterator[str]:
+    """What goes above the parameters in invoke.yaml and says otherwise: a line for each file or variable."""
+    for file, document in documents().items():
+        own = document.get("parameters") if file != "invoke.yaml" else None
+        own = own if isinstance(own, dict) else {}
+        if names := [name for name, value in parameters.items() if own.get(name, value) != value]:
+            those = f"its own {' and '.join(names)}"
+            yield f"{file} goes above invoke.yaml and has {those}: change that there, or take it out"
+    for name, value in parameters.items():
+        variable = f"INVOKE_PARAMETERS_{name.upper()}"
+        if os.environ.get(variable, value) != value:
+            yield f"the variable {variable} goes above {name}, and says otherwise: unset it"
 
 
 def _set_parameters(parameters: dict[str, Any]) -> None:

@@ -23,6 +23,8 @@ from shared.tables import batches, schema_of
 from unpacking import words_of
 
 NUMBER = re.compile(r"[-+]?\d*\.?\d+")
+UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+DAYS = (-719_162, 2_932_896)  # since 1970, of the first and the last day that Python has
 LEFT_OUT = "left out: a model here takes no {type}"
 
 
@@ -91,6 +93,11 @@ def plain_schema(schema: Any, first: Any, reading: Reading) -> tuple[Any, dict[s
         elif reading.columns.get(field.name) == "text" or is_.is_large_string(type_) or is_.is_string_view(type_):
             fields.append(pa.field(field.name, pa.string()))
         else:
+            if is_.is_decimal256(type_):  # which DuckDB does not know
+                notes[field.name], type_ = (
+                    f"decimals of up to {type_.precision} digits, which are rounded to 15",
+                    pa.float64(),
+                )
             fields.append(pa.field(field.name, pa.float32() if is_.is_float16(type_) else type_))
     return pa.schema(fields), notes
 
@@ -107,9 +114,23 @@ def plain(column: Any, field: Any) -> Any:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as problem:
         said = f"column {field.name!r} cannot be read as {field.type}: {problem}"
         raise StepError(f"{said}. Correct it, or leave it out.") from problem
+    if is_.is_date(field.type) or is_.is_timestamp(field.type):
+        refuse_beyond_calendar(column, field)
     if is_.is_floating(field.type):
         column = pc.if_else(pc.is_nan(column), None, column)
     return column
+
+
+def refuse_beyond_calendar(column: Any, field: Any) -> None:
+    """Raise StepError for days that no calendar here has, as a number that is read as a time gives."""
+    if is_.is_timestamp(field.type):
+        day = 86_400 * UNITS[field.type.unit]
+    else:
+        day = 1 if is_.is_date32(field.type) else 86_400_000
+    found = pc.min_max(column.cast(pa.int32() if day == 1 else pa.int64())).as_py()
+    if found["min"] is not None and (found["min"] < DAYS[0] * day or found["max"] >= (DAYS[1] + 1) * day):
+        said = f"column {field.name!r} holds times outside the years 1 to 9999"
+        raise StepError(f"{said}. Correct them, or leave it out.")
 
 
 def without(column: Any, words: Sequence[str]) -> Any:
