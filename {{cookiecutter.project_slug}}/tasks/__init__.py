@@ -1,5 +1,6 @@
 """The front door: the commands that there are, `inv --list`. README.md in this folder says what is in which room."""
 
+import atexit
 import gc
 import importlib
 import importlib.util
@@ -13,6 +14,7 @@ sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
 # A command makes most of its objects while it imports, and keeps them: looking often for rubbish takes a tenth of it.
 gc.set_threshold(100_000)
+atexit.register(gc.freeze)  # and at its end Python would look through all of them, which takes another tenth
 
 from . import commands as of  # noqa: E402
 from .files import told_in_a_sentence  # noqa: E402

@@ -55,7 +55,7 @@ def say(text: str = "") -> None:
     """Print to the real standard output, at once, even while kfp's own is redirected; without credentials."""
     text = masked(text)
     try:
-        above(text) if above else print(text, file=sys.__stdout__, flush=True)
+        above(text) if above else print(f"{text}\n", end="", file=sys.__stdout__, flush=True)
     except OSError:  # nobody reads any more, as in `inv runs | head`: what is under way goes on
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 

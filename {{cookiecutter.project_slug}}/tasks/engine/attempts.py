@@ -52,8 +52,7 @@ class Attempts:
         learn(inputs.parameters)
 
         def work() -> Execution:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)  # the folder of every output, as KFP's launcher makes it
+            _made_empty(folder)
             given.update(executor_input(inputs, component, folder))
             job = self._job(step, component, container, inputs, given, folder)
             job.threads = threads
@@ -81,14 +80,12 @@ class Attempts:
         command, args = filled(container.get("command", [])), container.get("args", [])
         kubernetes = self._kubernetes.get(component["executorLabel"], {})
         workspace = [path for path in [self._run.folder / "workspace"] if path.exists()]
-        log = self._run.log(step.name)
-        log.parent.mkdir(parents=True, exist_ok=True)
         job = Job(
             name=step.name,
             image=image,
             command=[*command, *filled(args)],
             entrypoint=len(command),
-            log=log,
+            log=self._run.log(step.name),
             environment={each["name"]: each.get("value", "") for each in container.get("env", [])},
             writes=[folder, *workspace],
             resources={
@@ -139,6 +136,15 @@ def _guarded(name: str, work: Callable[[], Execution], unresolved: Any) -> Execu
         return Execution(
             name, "failed", full if problem.errno == errno.ENOSPC else f"{problem.strerror}: {problem.filename}"
         )
+
+
+def _made_empty(folder: Path) -> None:
+    """Make the folder of a step's outputs, as KFP's launcher does; what an earlier try left in it goes."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
 
 
 def kubernetes_of(platform: Spec) -> dict[str, Spec]:

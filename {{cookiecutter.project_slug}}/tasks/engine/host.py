@@ -48,7 +48,7 @@ class Processes:
         """
         command, environment = self._in_place(job.image, job.command, job.environment)
         environment |= {COOKIE: self._keeper.cookie, **job.threads_environment()}
-        with job.log.open("ab") as log:
+        with job.log.open("ab", buffering=0) as log:
             process = self._started(job, command, environment, log)
             try:
                 code = process.wait(job.timeout)

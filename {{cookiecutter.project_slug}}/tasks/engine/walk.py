@@ -143,7 +143,10 @@ class Walk:
 
 
 async def _all(awaited: Iterable[Awaitable[T]]) -> list[T]:
-    return list(await asyncio.gather(*awaited))
+    several = list(awaited)
+    if len(several) == 1:  # which needs no task of its own
+        return [await several[0]]
+    return list(await asyncio.gather(*several))
 
 
 def _is_hook(task: Spec) -> bool:
