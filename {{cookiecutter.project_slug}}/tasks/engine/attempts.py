@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from ..runs.record import Run, Step
 from . import cache
 from .cleaning import clean
 from .executions import Execution, Spec, Unresolved
-from .executor_io import StepFailed, collected, custom_paths, executor_input, texts_of, unfinished
+from .executor_io import StepFailed, collected, custom_paths, executor_input, executor_output, texts_of, unfinished
 from .importing import imported
 from .inputs import Inputs
 from .jobs import Job, Launcher, Stopped
@@ -57,8 +58,10 @@ class Attempts:
             job = self._job(step, component, container, inputs, given, folder)
             job.threads = threads
             job.environment.update(variables)
+            written = functools.cache(lambda: executor_output(given))
+            job.elsewhere = lambda: custom_paths(given, written())
             self._launcher.run(job)
-            parameters, artifacts, missing = collected(given, component)
+            parameters, artifacts, missing = collected(given, component, written())
             reason = f"did not write its output {', '.join(missing)}, which KFP allows" if missing else ""
             return Execution(step.name, "succeeded", reason, parameters, artifacts)
 
@@ -92,7 +95,6 @@ class Attempts:
                 name: filled([value])[0] if isinstance(value, str) else value
                 for name, value in container.get("resources", {}).items()
             },
-            elsewhere=lambda: custom_paths(given),
             timeout=float(kubernetes["activeDeadlineSeconds"]) if "activeDeadlineSeconds" in kubernetes else None,
         )
         job.writes += _writes(inputs) if self._run.engine == "docker" else []

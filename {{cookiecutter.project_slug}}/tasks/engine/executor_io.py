@@ -72,13 +72,14 @@ def _runtime(found: Artifacts) -> list[dict[str, Any]]:
     ]
 
 
-def collected(given: dict[str, Any], component: Spec) -> tuple[dict[str, Value], dict[str, Artifacts], list[str]]:
+def collected(
+    given: dict[str, Any], component: Spec, written: dict[str, Any]
+) -> tuple[dict[str, Value], dict[str, Artifacts], list[str]]:
     """The outputs of a step that ended well: parameters, artifacts, and the artifacts that it did not write.
 
-    Raises `StepFailed` for a parameter that is missing or of another type (component/launcher_v2.go,
-    collectOutputParameters); a missing artifact is allowed there, and so it is here.
+    `written` is its executor output. Raises `StepFailed` for a parameter that is missing or of another type
+    (component/launcher_v2.go, collectOutputParameters); a missing artifact is allowed there, and so it is here.
     """
-    written = _executor_output(Path(given["outputs"]["outputFile"]))
     parameters = dict(written.get("parameterValues") or {})
     declared = component.get("outputDefinitions", {}).get("parameters", {})
     for name, place in given["outputs"]["parameters"].items():
@@ -94,22 +95,21 @@ def collected(given: dict[str, Any], component: Spec) -> tuple[dict[str, Value],
     return {name: value_of(value) for name, value in parameters.items()}, artifacts, missing
 
 
-def custom_paths(given: dict[str, Any]) -> dict[str, Path]:
+def custom_paths(given: dict[str, Any], written: dict[str, Any]) -> dict[str, Path]:
     """Where a step that ended well says it put artifacts instead of where it was told to, and where those belong."""
-    written = _executor_output(Path(given["outputs"]["outputFile"])).get("artifacts") or {}
     declared = given["outputs"]["artifacts"]
     return {
         str(place): Path(declared[name]["artifacts"][0]["uri"])
-        for name, listed in written.items()
+        for name, listed in (written.get("artifacts") or {}).items()
         if name in declared and (told := listed.get("artifacts"))
         if (place := told[0].get("customPath") or told[0].get("custom_path"))  # protobuf's JSON knows both names
     }
 
 
-def _executor_output(path: Path) -> dict[str, Any]:
+def executor_output(given: dict[str, Any]) -> dict[str, Any]:
     """The `ExecutorOutput` that a step may write, as JSON. Raises `StepFailed` where KFP could not read it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = Path(given["outputs"]["outputFile"]).read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:

@@ -1,6 +1,7 @@
 """Steps as processes of this machine, in this environment."""
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ from .warm import Forked, Warm
 
 Process = subprocess.Popen[bytes] | Forked
 DEBUGGING = Path(__file__).with_name("debugging.py")
+NOTHING = os.open(os.devnull, os.O_RDWR)  # what steps read; `subprocess.DEVNULL` would open it for each
 
 
 class Processes:
@@ -35,6 +37,7 @@ class Processes:
         self._keeper = keeper
         self._warm = warm
         self._running: set[Process] = set()
+        self._component = functools.cache(component_of)
         self._lock = threading.RLock()
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         # Read once: each reading of `os.environ` decodes all of it.
@@ -73,7 +76,7 @@ class Processes:
         `python` is this Python; a component of the project finds its `src` and `components/shared`, as in its image.
         """
         found = dict(self._environment)
-        if name := component_of(image):
+        if name := self._component(image):
             folders = [str(COMPONENTS / name / "src"), str(COMPONENTS)]
             found["PYTHONPATH"] = os.pathsep.join(folders)
         found.update(given)
@@ -93,7 +96,7 @@ class Processes:
                     _kill(forked)
                     forked.wait()
                 raise Stopped
-            streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, **group}
+            streams = {"stdin": NOTHING, "stdout": log, "stderr": log, **group}
             if self._debug:
                 command, streams = _in_pdb(command, job.log), {}
             try:

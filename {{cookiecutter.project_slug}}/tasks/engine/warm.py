@@ -84,8 +84,8 @@ class Warm:
 
     def fork(self, job: Job, command: list[str], environment: dict[str, str], log: Any) -> Forked | None:
         """Fork a job's process; None where it is to start as always."""
-        component = component_of(job.image) or ""
-        if not fits(job, command, component):
+        component = fitting(job, command)
+        if component is None:
             return None
         with self._lock:
             if self._server is None:
@@ -134,12 +134,14 @@ def _number(answers: socket.socket) -> int | None:
     return int(found)
 
 
-def fits(job: Job, command: list[str], component: str) -> bool:
-    """Whether a job is a Python program of a component, or a lightweight one, that sees this environment."""
+def fitting(job: Job, command: list[str]) -> str | None:
+    """The component whose Python program a job is, empty for a lightweight one; None where it is to start as always."""
     program = len(command) > 2 and (command[1] == "-m" or command[1].endswith(".py")) and command[0] == sys.executable
-    if not component:
-        program = program and command[2] == "kfp.dsl.executor_main" and "PYTHONPATH" not in os.environ
-    return program and job.environment.keys() <= OWN and "PYTHONSAFEPATH" not in os.environ
+    if not program or not job.environment.keys() <= OWN or "PYTHONSAFEPATH" in os.environ:
+        return None
+    component = component_of(job.image)
+    lightweight = command[2] == "kfp.dsl.executor_main" and "PYTHONPATH" not in os.environ
+    return component or ("" if lightweight else None)
 
 
 def server_environment(cookie: str) -> dict[str, str]:

@@ -5,11 +5,12 @@ import threading
 import time
 from collections.abc import Callable
 
-PAUSE = 20  # between two times of writing, at least so many times what the last one took
+# Between two times of writing is at least so many times what the last one took, by the clock and of the processor.
+CLOCK, PROCESSOR = 20, 50
 
 
 class Saver:
-    """Calls `write` so that at most a twentieth of the time is spent in it, and yet soon after each change.
+    """Calls `write` so that next to nothing of the time is spent in it, and yet soon after each change.
 
     Without it, a run of n steps would write n times what grows with n. A timer does what comes during a pause; `inv`
     does not end before it.
@@ -35,10 +36,10 @@ class Saver:
             if self._timer:
                 self._timer.cancel()
                 self._timer = None
-            start = time.monotonic()
+            start, used = time.monotonic(), time.thread_time()
             self._write()
             end = time.monotonic()
-            self._next = end + PAUSE * (end - start)
+            self._next = end + max(CLOCK * (end - start), PROCESSOR * (time.thread_time() - used))
 
     def _late(self) -> None:
         with self._lock:
