@@ -1,4 +1,4 @@
-"""Positional arguments that are lists or optional, slips, and the one method of invoke's parser that is replaced."""
+"""Positional arguments that are lists or optional, slips, and the two methods of invoke's parser that are replaced."""
 
 import inspect
 import subprocess
@@ -51,7 +51,10 @@ def project(bake: Bake) -> Path:
         "lint deplyo": "No idea what 'deplyo' is! Did you mean 'deploy'?",
         "runs.lgos latest": "No idea what 'runs.lgos' is! Did you mean 'runs.logs'?",
         "template": "No idea what 'template' is! There are: template.link, template.status, template.update.",
-        "xyzzy": "No idea what 'xyzzy' is! The commands there are: inv",
+        "xyzzy": "No idea what 'xyzzy' is! The commands there are listed by: inv",
+        "doctor xyzzy": "No idea what 'xyzzy' is! What doctor takes: inv doctor --help",
+        "--collection": "--collection needed value and was not given one! See: inv --help",
+        "prune --runs --yes": "--runs needed value and was not given one! See: inv prune --help",
         "--nonsense": "No idea what '--nonsense' is! The flags there are: inv --help",
     }.items(),
 )
@@ -72,7 +75,7 @@ def test_help_is_no_positional_argument(project: Path, command: str) -> None:
 
 
 def test_the_seam_into_invoke_says_what_to_do_when_a_release_moves_it() -> None:
-    """`tasks/commands/positional.py` replaces `ParseMachine.handle` and reads three more names of invoke's parser.
+    """`tasks/commands/positional.py` replaces `ParseMachine.handle` and `.error`, and reads three more names of its.
 
     Where this fails after an upgrade of invoke: see in its changelog whether it takes lists as positional arguments
     (pyinvoke/invoke#760) and `--help` after one that is missing (pyinvoke/invoke#982); the tests above say what has to

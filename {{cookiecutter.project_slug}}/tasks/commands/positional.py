@@ -2,8 +2,9 @@
 
 invoke takes a fixed number of positional arguments (pyinvoke/invoke#760), none that may be left out, and `inv step
 --help` runs a step called --help (pyinvoke/invoke#982): here `inv build [NAME ...]` and `inv runs.logs [ID] [STEP ...]`
-are possible. What a token is, one method of its parser decides, which cannot be had from outside. So this one method is
-replaced. `tests/commands/test_positional.py` of the template says what to do when it moves.
+are possible. What a token is, one method of its parser decides, which cannot be had from outside, and another one says
+what is wrong. So these two are replaced. `tests/commands/test_positional.py` of the template says what to do when they
+move.
 """
 
 from typing import Any
@@ -13,12 +14,13 @@ from invoke.parser.parser import ParseMachine
 
 from ..terminal import near
 
-_handle = ParseMachine.handle
+_handle, _error = ParseMachine.handle, ParseMachine.error
 
 
 def install() -> None:
     """Let positional arguments be optional or a list, `--help` be a flag of each command, and a slip be understood."""
     ParseMachine.handle = _handle_more  # type: ignore[method-assign]
+    ParseMachine.error = _error_in_words  # type: ignore[method-assign]
 
 
 def _handle_more(self: Any, token: str) -> None:
@@ -38,6 +40,14 @@ def _handle_more(self: Any, token: str) -> None:
         raise ParseError(f"{error}{_hint(self, token)}", error.context) from None
 
 
+def _error_in_words(self: Any, msg: str) -> None:
+    """A flag is called as it is written."""
+    if self.flag:
+        where = " ".join(filter(None, ("inv", self.context.name, "--help")))
+        msg = f"{msg.replace(f'Flag {self.flag!r}', f'--{self.flag.name}')} See: {where}"
+    _error(self, msg)
+
+
 def _free(context: Any) -> Any:
     """The positional argument that takes the next word: one that has its default, or else the list; None for none."""
     its = context.positional_args
@@ -52,4 +62,5 @@ def _hint(self: Any, token: str) -> str:
         return near(token, flags) or f" The flags there are: inv {f'{name} ' if name else ''}--help"
     if family := sorted(each for each in self.contexts if each.startswith(f"{token}.")):
         return f" There are: {', '.join(family)}."
-    return near(token, self.contexts) or " The commands there are: inv"
+    hint = f" What {name} takes: inv {name} --help" if name else " The commands there are listed by: inv"
+    return near(token, self.contexts) or hint
