@@ -77,6 +77,19 @@ def test_the_card_says_where_a_linear_model_does_better(tmp_path: Path, capsys: 
     assert re.search(r"\| a linear model \| 0\.\d+ \| \d", card)
 
 
+def test_a_guess_that_is_better_by_accuracy_alone_is_no_better_model() -> None:
+    """As where nearly all rows are of one class."""
+    from judgement import Judgement
+
+    def scores(accuracy: float, f1: float) -> dict[str, Any]:
+        return {"cv_accuracy": np.array([accuracy] * 5), "cv_f1_macro": np.array([f1] * 5)}
+
+    said = Judgement({"model": scores(0.9, 0.4), "guess": scores(0.91, 0.3)}).verdict()
+    assert "the mean does better here: cv_accuracy 0.91, against 0.9 of the model. Where each class counts" in said
+    assert said.endswith("the model does better: cv_f1_macro 0.4, against 0.3.")
+    assert Judgement({"model": scores(0.9, 0.3), "guess": scores(0.91, 0.3)}).verdict().endswith("of the model.")
+
+
 def test_numbers_that_a_linear_model_cannot_take_cost_the_comparison_alone(tmp_path: Path) -> None:
     scores = learnt(table(tmp_path / "table", huge=np.where(np.arange(ROWS) % 2, 1.7e308, -1.7e308)))
     assert "cv_accuracy" in scores and "cv_accuracy_linear" not in scores

@@ -201,6 +201,7 @@ def test_a_reading_that_does_not_fit_is_a_sentence(gathering: ModuleType, tmp_pa
         "nonsense": "Give a JSON object",
         '{"separator": ";"}': "reading has no 'separator'. It takes delimiter,",
         '{"delimiter": ";;"}': "Give one character",
+        '{"delimiter": "\\""}': "which cannot stand between two values. Give one character",
         '{"decimal": "x"}': "Give ',' or '.'",
         '{"columns": {"a": "integer"}}': "A kind is one of whole,",
         '{"missing": "x"}': "missing",

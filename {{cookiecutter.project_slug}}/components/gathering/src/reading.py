@@ -90,6 +90,9 @@ def is_texts(value: Any) -> bool:
 def check(reading: Reading) -> None:
     if len(reading.delimiter) > 1:
         raise StepError(f"delimiter is {reading.delimiter!r}. Give one character, such as ';', or a tab.")
+    if reading.delimiter and reading.delimiter in "\"'\n\r\0":
+        said = f"delimiter is {reading.delimiter!r}, which cannot stand between two values"
+        raise StepError(f"{said}. Give one character, such as ';', or a tab.")
     if reading.decimal not in ("", ",", "."):
         raise StepError(f"decimal is {reading.decimal!r}. Give ',' or '.'.")
     for name, kind in reading.columns.items():

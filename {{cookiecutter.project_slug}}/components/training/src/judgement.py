@@ -62,7 +62,12 @@ class Judgement:
         if means[best] < means["model"] + LITTLE:
             return ""
         found = f"{first} {means[best]:.3g}, against {means['model']:.3g} of the model"
-        return f"By cross-validation, {NAMES[best]} does better here: {found}."
+        told = f"By cross-validation, {NAMES[best]} does better here: {found}."
+        alike = {who: float(np.mean(values.get("cv_f1_macro", 0))) for who, values in self.values.items()}
+        if alike["model"] < alike[best] + LITTLE:
+            return told
+        found = f"cv_f1_macro {alike['model']:.3g}, against {alike[best]:.3g}"
+        return f"{told} Where each class counts alike, the model does better: {found}."
 
 
 def split(y: Any, problem_type: str, wanted: int, seed: int) -> Any:
