@@ -41,6 +41,18 @@ def test_a_slip_in_settings_that_were_right_is_found(warm: Project, monkeypatch:
     assert "jobs takes a number of steps" in warm.inv("run", code=1).stderr
 
 
+def test_markdown_is_made_into_html_once_and_few_are_kept(warm: Project) -> None:
+    code = """
+import sys
+from tasks.report import markdown
+made = [markdown.html("# title\\n\\n<b>" + str(number)) for number in [0, *range(30), 29]]
+print(len(list(markdown.FOLDER.glob("*.md.html"))), made[-1] == made[-2], made[-1].splitlines())
+"""
+    again = "\nimport sys; sys.modules['markdown_it'] = None; print(markdown.html('# title\\n\\n<b>29') == made[-1])"
+    done = subprocess.run([sys.executable, "-c", code + again], cwd=warm.root, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["20 True ['<h1>title</h1>', '<p>&lt;b&gt;29</p>']", "True"], done.stderr
+
+
 def test_a_template_that_changed_is_compiled_anew(warm: Project) -> None:
     template = warm.root / "tasks/report/page.html.j2"
     text = template.read_text(encoding="utf-8")

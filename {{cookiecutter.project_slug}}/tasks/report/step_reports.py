@@ -11,6 +11,7 @@ from ..files import ROOT
 from ..runs.record import Run, in_runs, kept_at
 from ..terminal import cut
 from .links import Link, bytes_of, link
+from .markdown import html
 from .room import LINKS, LISTED, Room
 from .templates import rendered
 from .text import size
@@ -77,8 +78,5 @@ def _source(file: Path) -> Markup:
     """A report as the attribute of a frame; Markdown as a page, in which HTML is shown as text."""
     text = file.read_text(encoding="utf-8", errors="replace")
     if file.suffix == ".md":
-        from markdown_it import MarkdownIt
-
-        content = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-        text = rendered("markdown.html.j2", content=Markup(content))
+        text = rendered("markdown.html.j2", content=Markup(html(text)))
     return escape(text.replace("\0", ""))
