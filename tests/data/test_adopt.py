@@ -82,10 +82,10 @@ def test_adopting_a_table_that_is_refused_changes_nothing(penguins: Path) -> Non
 def test_settings_that_go_above_those_that_adopting_writes_are_named(penguins: Path, tmp_path: Path) -> None:
     frame, target, _ = wine()
     frame.to_csv(tmp_path / "wine.csv", index=False)
-    staging, variable = penguins / "environments/staging.yaml", {"INVOKE_PARAMETERS_PROBLEM_TYPE": "regression"}
+    staging = penguins / "environments/staging.yaml"
     staging.write_text("parameters: {source: other.csv, target: target, seed: 3}\n", encoding="utf-8")
     adopt = ("data.adopt", str(tmp_path / "wine.csv"), "--target", target)
-    said = inv(penguins, *adopt, KF_ENVIRONMENT="staging", **variable).stdout
+    said = inv(penguins, *adopt, KF_ENVIRONMENT="staging", INVOKE_PARAMETERS_PROBLEM_TYPE="regression").stdout
     assert "environments/staging.yaml goes above invoke.yaml and has its own source: change that there" in said
     assert "the variable INVOKE_PARAMETERS_PROBLEM_TYPE goes above problem_type, and says otherwise" in said
     assert "goes above" not in inv(penguins, *adopt).stdout

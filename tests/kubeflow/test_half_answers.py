@@ -31,6 +31,7 @@ ASKED = {
 def test_what_is_no_whole_answer_is_not_taken_for_nothing(kfp: Kfp, project: Project, asked: str) -> None:
     set_up(project, kfp, "schedules: {nightly: {cron: '0 3 * * *'}}\n")
     project.inv("deploy")
+    kfp.used_before()
     before = state(kfp)
     command, path, answer = ASKED[asked]
     kfp.faults[path], said = ANSWERS[answer]
@@ -64,6 +65,7 @@ MISSING: dict[str, tuple[list[str], str, dict[str, Any], str]] = {
 @pytest.mark.parametrize("what", MISSING)
 def test_an_answer_without_what_it_must_have_is_refused(kfp: Kfp, project: Project, what: str) -> None:
     command, path, answer, said = MISSING[what]
+    kfp.used_before()
     if command != ["deploy"] or path.endswith("versions$"):  # which a new pipeline is not asked for
         project.inv("deploy")
     kfp.faults[path] = answer
@@ -126,7 +128,7 @@ def test_a_run_of_which_half_is_told_stays_for_the_next_time_and_the_others_are_
     kfp.script = [[task("adding", "SUCCEEDED", 4)]]
     for number in "12":
         run = {"run_id": f"{number}1112222-3333", "display_name": "x", "created_at": now(-60), "state": "SUCCEEDED"}
-        kfp.runs.append(run)
+        kfp.started_elsewhere(run)
     kfp.faults["GET /apis/v1beta1/runs/1"] = "half"
     result = project.inv("runs", "--on", "cluster")
     assert "kfp-21112222  cluster  succeeded" in result.stdout and "kfp-11112222" not in result.stdout

@@ -37,7 +37,7 @@ def replay(kfp: Kfp, *names: str) -> None:
     for name in names:
         recording = recorded(name)
         run = recording["v2beta1"]
-        kfp.runs.append(run)
+        kfp.started_elsewhere(run)
         if "v1beta1" in recording:
             kfp.workflows[run["run_id"]] = recording["v1beta1"]
             keep_artifacts(kfp, recording)
@@ -241,7 +241,7 @@ def test_a_driver_that_failed_is_named_as_such(kfp: Kfp, project: Path) -> None:
 
 def test_a_drivers_words_are_the_reason(kfp: Kfp, project: Path) -> None:
     kfp.script, kfp.end = [[task("gathering", "SUCCEEDED")]], "FAILED"
-    kfp.runs.append({"run_id": "11112222-3333", "display_name": "x", "created_at": now(-60), "state": "FAILED"})
+    kfp.started_elsewhere({"run_id": "11112222-3333", "display_name": "x", "created_at": now(-60), "state": "FAILED"})
     kfp.archive["root-driver(0)"] = (
         "I1125 05:11:00.100000      24 main.go:98] starting\n"
         "F1125 05:11:07.200000      24 main.go:79] driver.RootDAG(pipelineName=x) failed: no MLMD\n"
@@ -285,7 +285,7 @@ def test_a_run_that_is_gone_from_the_server_is_marked_and_the_others_are_listed(
 
 def test_a_run_that_was_adopted_while_it_ran_grows(kfp: Kfp, project: Path) -> None:
     recording = recorded("ok")
-    kfp.runs.append({**recording["v2beta1"], "state": "RUNNING"})
+    kfp.started_elsewhere({**recording["v2beta1"], "state": "RUNNING"})
     moments = ["2026-11-25T05:02:10Z", "2026-11-25T05:04:00Z", "2026-11-25T06:00:00Z"]
     kfp.replay = [as_of(recording, moment) for moment in moments]
     seen = []
@@ -299,7 +299,7 @@ def test_a_run_that_was_adopted_while_it_ran_grows(kfp: Kfp, project: Path) -> N
 
 def test_a_run_with_a_pod_that_does_not_run_yet_stays_readable(kfp: Kfp, project: Path) -> None:
     recording = recorded("ok")
-    kfp.runs.append({**recording["v2beta1"], "state": "RUNNING"})
+    kfp.started_elsewhere({**recording["v2beta1"], "state": "RUNNING"})
     kfp.replay = [as_of(recording, "2026-11-25T05:02:00Z")] * 2
     inv(project, "runs", "--on", "cluster")
     assert "pending" in {step["status"] for step in record(project, id_of("ok"))["steps"]}

@@ -49,6 +49,12 @@ def test_a_run_is_followed_to_its_end_and_kept_as_a_record(kfp: Kfp, project: Pr
     assert "instead of <code>3</code>" in page
 
 
+def test_a_listing_makes_nothing_on_the_server(kfp: Kfp, project: Project) -> None:
+    project.inv("runs", "--on", "cluster")
+    assert kfp.asked and all(asked.startswith("GET ") for asked in kfp.asked)
+    assert (kfp.experiments, kfp.pipelines, kfp.runs) == ([], [], [])
+
+
 def test_without_cache_every_task_of_the_run_has_it_off(kfp: Kfp, project: Project) -> None:
     pipeline = (project.root / "pipeline.py").read_text(encoding="utf-8")
     loop = pipeline + (
@@ -133,7 +139,7 @@ def test_runs_that_others_started_are_listed_where_the_server_is_asked(kfp: Kfp,
     project.inv("deploy")
     kfp.script = [[task("adding", "SUCCEEDED", 4)]]
     theirs = {"run_id": "11112222-3333", "display_name": "nightly", "created_at": now(-60), "state": "SUCCEEDED"}
-    kfp.runs.append(theirs)
+    kfp.started_elsewhere(theirs)
     assert project.runs() == []
     assert re.search(r"kfp-11112222 +cluster +succeeded", project.inv("runs", "--on", "cluster").stdout)
     assert [step["name"] for step in project.runs()[0]["steps"]] == ["adding"]

@@ -75,7 +75,7 @@ def test_a_schedule_that_changes_leaves_the_run_that_is_under_way(kfp: Kfp, proj
     project.inv("schedule")
     old = kfp.recurring[0]["recurring_run_id"]
     run = {"run_id": "1", "display_name": "x", "recurring_run_id": old, "state": "RUNNING", "created_at": now()}
-    kfp.runs.append(run)
+    kfp.started_elsewhere(run)
     set_up(project, kfp, "schedules: {nightly: {cron: '0 4 * * *', parameters: {n: 5}}}\n")
     said = project.inv("schedule").stdout
     assert "disabled: a run of the old one is under way; inv schedule deletes it afterwards" in said

@@ -54,6 +54,16 @@ class Kfp(http.server.ThreadingHTTPServer):
     def handle_error(self, *_: Any) -> None:
         """A client that went away is no news."""
 
+    def used_before(self) -> None:
+        """Somebody has run something in the experiments of the tests' projects."""
+        names = ("flow", "my-kfp-project") if not self.experiments else ()
+        self.experiments += [{"display_name": name, "experiment_id": str(uuid.uuid4())} for name in names]
+
+    def started_elsewhere(self, run: dict[str, Any]) -> None:
+        """A run that somebody else has started."""
+        self.used_before()
+        self.runs.append(run)
+
     def poll(self, run: dict[str, Any]) -> None:
         """Let a run get on by one entry of the script, or one moment of the replay."""
         if self.replay:

@@ -17,7 +17,7 @@ from ..project.settings import Settings
 from ..terminal import fail
 from .answers import told
 from .connect import Api
-from .experiments import experiment
+from .experiments import find_or_make
 from .limits import check_account, check_text
 from .listing import named, pages
 from .orphans import remove_orphans
@@ -145,7 +145,7 @@ def _create(api: Api, schedule: Schedule, pipeline_id: str, description: str, co
         mode="ENABLE" if schedule.enabled else "DISABLE",
         no_catchup=True,
         max_concurrency=1,
-        experiment_id=experiment(api, config.experiment),
+        experiment_id=find_or_make(api, config.experiment),
         service_account=config.service_account or None,
     )
     try:

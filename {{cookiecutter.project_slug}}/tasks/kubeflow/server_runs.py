@@ -12,7 +12,7 @@ from ..report import graph
 from ..runs.record import RUNS, Run, newest_first
 from .answers import NotWhole, document, told
 from .connect import Api, Refused, connect, fetched
-from .experiments import experiment
+from .experiments import find
 from .outcome import conclude
 from .pods import Kubectl
 from .progress import OVER, expected, update
@@ -83,8 +83,9 @@ def refresh(config: Settings, say: Say, everything: bool = False) -> list[str]:
     if everything:
         with spoken(api.host, api.namespace):
             listing = api.client.runs.run_service_list_runs
-            found = listing(experiment_id=experiment(api, config.experiment), page_size=50, sort_by="created_at desc")
-            listed = [told(each, "run_id").run_id for each in found.runs or []]
+            experiment = find(api, config.experiment)
+            found = listing(experiment_id=experiment, page_size=50, sort_by="created_at desc") if experiment else None
+            listed = [told(each, "run_id").run_id for each in (found and found.runs) or []]
         # The oldest first: what is served from the cache comes from an older one.
         wanted += [(run_id, None) for run_id in reversed(listed) if run_id not in known]
     problems = []

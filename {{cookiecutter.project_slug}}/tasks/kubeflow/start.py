@@ -16,7 +16,7 @@ from ..runs.record import Run, create
 from ..terminal import fail
 from .answers import told
 from .connect import Api
-from .experiments import experiment as experiment_id
+from .experiments import find_or_make
 from .limits import check_account, check_run
 from .progress import expected
 from .refusals import spoken
@@ -72,7 +72,7 @@ def start(
     try:
         with spoken(api.host, api.namespace, "Whether it has started the run, says: inv runs --on cluster"):
             body = V2beta1Run(
-                experiment_id=experiment_id(api, experiment),
+                experiment_id=find_or_make(api, experiment),
                 display_name=name or f"{compiled.title} {run.id}",
                 description=f"version {version.name}",
                 runtime_config=V2beta1RuntimeConfig(parameters=parameters),
