@@ -17,9 +17,10 @@ import pytest
 
 @dataclass(frozen=True)
 class MlflowServer:
-    """A server's address, and a Python that has MLflow's own client."""
+    """A server's address, where it keeps files, and a Python that has MLflow's own client."""
 
     address: str
+    files: Path
     python: Path
 
     def client(self, code: str, *arguments: str | Path) -> str:
@@ -45,7 +46,7 @@ def mlflow_server(folder: Path) -> Iterator[MlflowServer]:
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, env=compiling(), stdout=log, stderr=log, start_new_session=True)
     try:
-        yield MlflowServer(started(server, f"http://127.0.0.1:{port}", folder / "log"), python)
+        yield MlflowServer(started(server, f"http://127.0.0.1:{port}", folder / "log"), folder / "files", python)
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()

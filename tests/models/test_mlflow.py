@@ -113,7 +113,20 @@ def test_files_go_straight_into_the_bucket_where_mlflow_has_them(
         version = added(mlflow, name, tmp_path)
         assert any(key.endswith(f"model/{MODEL}") for key in objects) and any("MLmodel" in key for key in objects)
         store_at(f"mlflow+{mlflow.address}#{name}").fetch(version, MODEL, tmp_path / "out")
-    assert (tmp_path / "out").read_bytes() == b"a model"
+    assert (tmp_path / "out").read_bytes() == b"a model of " + name.encode()
+
+
+def test_a_file_that_is_gone_or_cut_there_is_found_out(mlflow: MlflowServer, tmp_path: Path) -> None:
+    name = str(uuid.uuid4())
+    store, version = store_at(f"mlflow+{mlflow.address}#{name}"), added(mlflow, name, tmp_path)
+    (kept,) = (path for path in mlflow.files.glob(f"**/{MODEL}") if path.read_bytes() == b"a model of " + name.encode())
+    kept.write_bytes(b"cut")
+    with pytest.raises(StepError, match=r"the model.skops of version 1 is not what was kept"):
+        store.fetch(version, MODEL, tmp_path / "out")
+    kept.unlink()
+    with pytest.raises(StepError, match=r"the model.skops of version 1 is gone from the model store"):
+        store.fetch(version, MODEL, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_server_that_keeps_files_in_its_own_folder_is_refused(mlflow: MlflowServer, tmp_path: Path) -> None:
@@ -208,7 +221,7 @@ def answering(status: int, headers: dict[str, str], content: bytes) -> Iterator[
 
 
 def added(mlflow: MlflowServer, name: str, folder: Path) -> Version:
-    (folder / MODEL).write_bytes(b"a model")
+    (folder / MODEL).write_bytes(b"a model of " + name.encode())
     about = {"target": "sex", "problem_type": "classification"}
     return store_at(f"mlflow+{mlflow.address}#{name}").add({MODEL: folder / MODEL}, about)
 
