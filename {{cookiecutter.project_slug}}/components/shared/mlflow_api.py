@@ -88,7 +88,7 @@ class Mlflow:
         try:
             self._told(copied, again=True)
         except Refused as problem:
-            if problem.code in ("RESOURCE_DOES_NOT_EXIST", "404", "500"):  # a server says 500 of its own folder
+            if problem.code == "RESOURCE_DOES_NOT_EXIST":
                 raise FileNotFoundError(key) from problem
             raise
 
@@ -96,14 +96,14 @@ class Mlflow:
         data = None if content is None else json.dumps(content).encode()
         request = Request(self.address + API + what, data, {"Content-Type": "application/json"}, method=method)
 
-        def asked() -> Any:
+        def asked() -> dict[str, Any]:
             with self._open(request) as answer:
-                return json.loads(answer.read() or b"{}")
+                found = json.loads(answer.read() or b"{}")
+            if not isinstance(found, dict):
+                raise ValueError("it is no object")
+            return found
 
-        found = self._told(asked, again=method == "GET")
-        if not isinstance(found, dict):
-            raise StepError(f"{self._named} does not answer as MLflow does. Check the address.")
-        return found
+        return self._told(asked, again=method == "GET")
 
     def _open(self, request: Request) -> Any:
         for name, value in self._headers.items():

@@ -6,14 +6,15 @@ comes last, another registered model, which only one can make, keeps two changes
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from shared.mlflow_api import Mlflow, Refused
 from shared.mlflow_run import download, milliseconds, run_of_version, tags_of, upload
-from shared.model_versions import CARD, Change, Changed, Store, Version, change_of, holding, now, sha256, version_of
+from shared.model_versions import CARD, Change, Changed, Store, Version, change_of, holding, now, sha256
 from shared.objects import Taken
 from shared.step import StepError
 
@@ -31,22 +32,6 @@ class MlflowStore(Store):
             raise StepError(f"models: {place!r} lacks the model's name: mlflow+https://host#name.")
         self._mlflow = Mlflow(address)
 
-    def numbers(self) -> list[int]:
-        return [int(each["version"]) for each in self._search()]
-
-    def version(self, number: int) -> Version:
-        return _version(self._get(number))
-
-    def versions(self) -> tuple[list[Version], dict[int, str]]:
-        found: list[Version] = []
-        unreadable: dict[int, str] = {}
-        for each in self._search():
-            try:
-                found.append(_version(each))
-            except StepError as problem:
-                unreadable[int(each["version"])] = str(problem)
-        return found, unreadable
-
     def add(self, files: Mapping[str, Path], about: Mapping[str, Any]) -> Version:
         kept = {name: {"sha256": sha256(path), "bytes": path.stat().st_size} for name, path in files.items()}
         entry = {**about, "made": now(), "files": kept}
@@ -62,7 +47,7 @@ class MlflowStore(Store):
                 description=files[CARD].read_text(encoding="utf-8")[:LONGEST] if CARD in files else "",
                 tags=tags_of({ENTRY: json.dumps(entry), "run": entry.get("run", "")}),
             )
-        return _version(made["model_version"])
+        return Version(**entry, number=int(made["model_version"]["version"]))
 
     def state(self) -> str:
         model = self._model()
@@ -71,6 +56,13 @@ class MlflowStore(Store):
 
     def link(self, version: Version) -> str:
         return f"{self._mlflow.address}/#/models/{self._name}/versions/{version.number}"
+
+    def _entries(self) -> list[tuple[int, Callable[[], Any]]]:
+        found = sorted(self._search(), key=lambda each: int(each["version"]))
+        return [(int(each["version"]), partial(_entry, each)) for each in found]
+
+    def _entry(self, number: int) -> Any:
+        return _entry(self._get(number))
 
     def _written(self) -> list[Change]:
         return _known(self._model())
@@ -99,10 +91,10 @@ class MlflowStore(Store):
         return found
 
     def _get(self, number: int) -> dict[str, Any]:
+        """A version, as MLflow describes it. Raises FileNotFoundError."""
         found = self._found("model-versions/get", name=self._name, version=str(number))
         if not found:
-            known = ", ".join(map(str, self.numbers()[-10:])) or "none"
-            raise StepError(f"the model store has no version {number}; it has: {known}.")
+            raise FileNotFoundError(number)
         version: dict[str, Any] = found["model_version"]
         return version
 
@@ -114,15 +106,14 @@ class MlflowStore(Store):
                 return {}
             raise
 
-    def _search(self) -> list[dict[str, Any]]:
-        """The versions of the registered model, the newest last."""
-        found: list[dict[str, Any]] = []
+    def _search(self) -> Iterator[dict[str, Any]]:
+        """The versions of the registered model, as MLflow describes them, in any order."""
         query = {"filter": f"name='{self._name}'", "max_results": "200"}
         while True:
             page = self._mlflow.get("model-versions/search", **query)
-            found += page.get("model_versions", [])
+            yield from page.get("model_versions", [])
             if not page.get("next_page_token"):
-                return sorted(found, key=lambda each: int(each["version"]))
+                return
             query["page_token"] = page["next_page_token"]
 
     @contextmanager
@@ -143,14 +134,13 @@ class MlflowStore(Store):
                 self._mlflow.delete("registered-models/delete", name=name)
 
 
-def _version(found: Mapping[str, Any]) -> Version:
-    """The version that MLflow tells of."""
-    number = int(found["version"])
+def _entry(found: Mapping[str, Any]) -> Any:
+    """What the store must know of a version, which lacks its number, since MLflow gives that last."""
     text = {each["key"]: each.get("value", "") for each in found.get("tags", [])}.get(ENTRY)
     if text is None:
-        raise StepError(f"version {number} of the model store cannot be read: this project did not make it.")
-    entry = _parsed(text)
-    return version_of(number, {**entry, "number": number} if isinstance(entry, dict) else entry)
+        raise ValueError("this project did not make it")
+    entry = json.loads(text)
+    return {**entry, "number": int(found["version"])} if isinstance(entry, dict) else entry
 
 
 def _known(model: Mapping[str, Any]) -> list[Change]:

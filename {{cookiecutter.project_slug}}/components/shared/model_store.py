@@ -10,12 +10,13 @@ A number belongs to whoever creates its file first: of several who write at once
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from shared.model_versions import Change, Changed, Store, Version, change_of, now, sha256, version_of
+from shared.model_versions import Change, Changed, Store, Version, change_of, now, sha256
 from shared.objects import Objects, Taken, objects_at
 from shared.step import StepError
 
@@ -35,19 +36,6 @@ class FileStore(Store):
     def __init__(self, place: str) -> None:
         self._objects: Objects = objects_at(place)
 
-    def numbers(self) -> list[int]:
-        return self._numbers("versions")
-
-    def version(self, number: int) -> Version:
-        try:
-            found = self._read("versions", number)
-        except FileNotFoundError:
-            known = ", ".join(map(str, self.numbers()[-10:])) or "none"
-            raise StepError(f"the model store has no version {number}; it has: {known}.") from None
-        except ValueError as problem:
-            raise StepError(f"version {number} of the model store cannot be read: {problem}.") from problem
-        return version_of(number, found)
-
     def add(self, files: Mapping[str, Path], about: Mapping[str, Any]) -> Version:
         kept = {}
         for name, path in files.items():
@@ -66,6 +54,12 @@ class FileStore(Store):
     def state(self) -> str:
         last = self._last()
         return f"champion {last}" if last else f"none at {now()}"
+
+    def _entries(self) -> list[tuple[int, Callable[[], Any]]]:
+        return [(number, partial(self._entry, number)) for number in self._numbers("versions")]
+
+    def _entry(self, number: int) -> Any:
+        return self._read("versions", number)
 
     def _written(self) -> list[Change]:
         return [self._written_as(number) for number in self._numbers("champion")]

@@ -5,7 +5,7 @@ The commands of the project import this too, so what is heavy is imported where 
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,19 +62,20 @@ class Store(ABC):
     """The versions of a project's model. Raises StepError for whatever goes wrong, in a sentence."""
 
     @abstractmethod
-    def numbers(self) -> list[int]:
-        """The numbers of the versions, the newest last."""
-
-    @abstractmethod
-    def version(self, number: int) -> Version: ...
-
-    @abstractmethod
     def add(self, files: Mapping[str, Path], about: Mapping[str, Any]) -> Version:
         """Keep a new version of these files; its number is the next one that nobody has."""
 
     @abstractmethod
     def state(self) -> str:
         """A text that changes whenever the champion does. Of a store that has none, another text each time."""
+
+    @abstractmethod
+    def _entries(self) -> list[tuple[int, Callable[[], Any]]]:
+        """The numbers of all versions, the newest last, each with what reads its entry, as `_entry` does."""
+
+    @abstractmethod
+    def _entry(self, number: int) -> Any:
+        """What is known of a version, as JSON gives it. Raises FileNotFoundError, or ValueError where it is no JSON."""
 
     @abstractmethod
     def _written(self) -> list[Change]:
@@ -96,13 +97,24 @@ class Store(ABC):
         """Where a version is looked at, if the store has pages."""
         return ""
 
+    def numbers(self) -> list[int]:
+        """The numbers of the versions, the newest last."""
+        return [number for number, _ in self._entries()]
+
+    def version(self, number: int) -> Version:
+        try:
+            return version_of(number, lambda: self._entry(number))
+        except FileNotFoundError:
+            known = ", ".join(map(str, self.numbers()[-10:])) or "none"
+            raise StepError(f"the model store has no version {number}; it has: {known}.") from None
+
     def versions(self) -> tuple[list[Version], dict[int, str]]:
         """All versions that can be read, the newest last, and of the others by their numbers why they cannot."""
         found: list[Version] = []
         unreadable: dict[int, str] = {}
-        for number in self.numbers():
+        for number, read in self._entries():
             try:
-                found.append(self.version(number))
+                found.append(version_of(number, read))
             except StepError as problem:
                 unreadable[number] = str(problem)
         return found, unreadable
@@ -201,10 +213,10 @@ def entry(found: Any, kind: Any) -> dict[str, Any]:
     return {name: found[name] for name in known}
 
 
-def version_of(number: int, found: Any) -> Version:
-    """The version that an entry of a store tells of. Raises StepError where it is none."""
+def version_of(number: int, read: Callable[[], Any]) -> Version:
+    """The version that an entry of a store tells of, which is read here. Raises StepError where it is none."""
     try:
-        version = Version(**entry(found, Version))
+        version = Version(**entry(read(), Version))
         measured = [*(each["bytes"] for each in version.files.values()), *version.metrics.values()]
         if not version.digest or version.number != number or not all(isinstance(n, int | float) for n in measured):
             raise ValueError("its number, its model or its metrics are not there")
