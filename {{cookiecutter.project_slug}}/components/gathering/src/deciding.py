@@ -1,7 +1,7 @@
 """What the columns of a delimited file hold, decided from all of their values, and said where it is not plain."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -62,9 +62,7 @@ def decide_all(connection: Any, source: str, names: Sequence[str], reading: Read
     for c, name in pairs.items():
         if (told := reading.columns.get(name)) and told not in likely[c]:
             likely[c].append(told)
-    if len(pairs) > AT_ONCE:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE everything AS FROM {source}")
-        source = "everything"
+    source = at_hand(connection, source, pairs)
     found = in_parts(count, connection, source, likely, missing)
     if odd := {c: with_numbers(likely[c]) for c, fit in found.items() if is_odd(fit)}:
         found |= in_parts(look_at, connection, source, odd, missing)
@@ -133,9 +131,7 @@ def looked_again(
 
     None if all has to be decided anew, since something is not as the first rows promised.
     """
-    if len(asked) > AT_ONCE:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE everything AS FROM {source}")
-        source = "everything"
+    source = at_hand(connection, source, asked)
     fits = dict(first.fits)
     for c, fit in in_parts(look_at, connection, source, asked, reading.missing_words).items():
         before = fits[c]
@@ -173,6 +169,14 @@ def with_numbers(kinds: Sequence[str]) -> list[str]:
     return [kind for kind in KINDS if kind in kinds or (kind in NUMBERS and set(NUMBERS) & set(kinds))]
 
 
+def at_hand(connection: Any, source: str, columns: Sized) -> str:
+    """The relation, or a table of it where so many columns are asked about that it would be read again and again."""
+    if len(columns) <= AT_ONCE:
+        return source
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE everything AS FROM {source}")
+    return "everything"
+
+
 def in_parts(
     ask: Callable[..., dict[str, Fit]],
     connection: Any,
@@ -189,11 +193,9 @@ def in_parts(
 
 def count(connection: Any, source: str, kinds: Mapping[str, Sequence[str]], missing: Sequence[str]) -> dict[str, Fit]:
     """How many values the columns of a relation of text have, how many of them fit, and how many may mean missing."""
-    words = ", ".join(map(quoted, missing)) or "NULL"
-    longest = max((len(word.encode()) for word in missing), default=0)
     asked = []
     for c, tried in kinds.items():
-        asked += [f"count({c})", f"count(*) FILTER (strlen({c}) <= {longest} AND {c} IN ({words}))"]
+        asked += [f"count({c})", f"count(*) FILTER ({means_missing(c, missing)})"]
         for odd in (f"{c} ^@ '0' AND {ZEROS.format(c=c)}", LONG.format(c=c)):
             asked.append(f"count(*) FILTER ({odd})" if "number" in tried else "0")
         asked += [f"count({sql_of(kind, c)})" for kind in tried]
@@ -203,6 +205,13 @@ def count(connection: Any, source: str, kinds: Mapping[str, Sequence[str]], miss
         result[c] = Fit(values=next(found), missing=next(found), zeros=next(found), long=next(found))
         result[c].fits = {kind: next(found) for kind in tried}
     return result
+
+
+def means_missing(c: str, missing: Sequence[str]) -> str:
+    """SQL for whether a column has one of the words; to see first whether it is too long for one takes less time."""
+    words = ", ".join(map(quoted, missing)) or "NULL"
+    longest = max((len(word.encode()) for word in missing), default=0)
+    return f"coalesce(strlen({c}) <= {longest} AND {c} IN ({words}), false)"
 
 
 def is_odd(fit: Fit) -> bool:
@@ -221,11 +230,9 @@ def may_be_grouped(fit: Fit) -> bool:
 
 def look_at(connection: Any, source: str, kinds: Mapping[str, Sequence[str]], missing: Sequence[str]) -> dict[str, Fit]:
     """As `count`, and with the values that mean missing or do not fit, the most frequent first."""
-    words = ", ".join(map(quoted, missing)) or "NULL"
-    longest = max((len(word.encode()) for word in missing), default=0)
     asked = []
     for c, tried in kinds.items():
-        lost, zeros = f"coalesce(strlen({c}) <= {longest} AND {c} IN ({words}), false)", ZEROS.format(c=c)
+        lost, zeros = means_missing(c, missing), ZEROS.format(c=c)
         known = f"{c} IS NOT NULL AND NOT {lost}"
         asked += [f"count(*) FILTER ({known})", f"count(*) FILTER ({lost})", f"approx_top_k({c}, 3) FILTER ({lost})"]
         if not tried:
