@@ -108,10 +108,11 @@ def custom_paths(given: dict[str, Any], written: dict[str, Any]) -> dict[str, Pa
 
 def executor_output(given: dict[str, Any]) -> dict[str, Any]:
     """The `ExecutorOutput` that a step may write, as JSON. Raises `StepFailed` where KFP could not read it."""
-    try:
-        text = Path(given["outputs"]["outputFile"]).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    path = given["outputs"]["outputFile"]
+    if not Path(path).exists():  # as after most steps that are no lightweight components
         return {}
+    try:
+        text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise StepFailed(f"wrote executor-output metadata that cannot be read: {error}") from error
     try:

@@ -1,7 +1,7 @@
 """Ends what a run started when `inv` itself is killed, which can then not do so any more.
 
-A program of its own: it waits until its standard input is closed, and unless that said `done`, kills every process that
-has the run's cookie in its environment, and removes the run's containers.
+A process of its own waits for the end of `inv` (keeper_waiting.py), and where that did not say `done` becomes this
+program: it kills every process that has the run's cookie in its environment, and removes the run's containers.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import threading
 import time
 from pathlib import Path
 
+WAITING = Path(__file__).with_name("keeper_waiting.py")
 COOKIE = "KF_TEMPLATE_RUN"  # the variable by which the processes of a run are known, whoever their parent is
 
 
@@ -41,7 +42,7 @@ class Keeper:
         if sys.platform == "win32":
             group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
         process: subprocess.Popen[bytes] = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(__file__)), site, self.cookie, self._label],
+            [sys.executable, "-I", "-S", str(WAITING), str(Path(__file__)), site, self.cookie, self._label],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -103,11 +104,6 @@ def _remove_containers(label: str) -> None:
 
 
 def main(site: str, cookie: str, label: str) -> None:
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-    if sys.stdin.buffer.read() == b"done":
-        return
     sys.path.append(site)
     kill_all(cookie)
     if label:

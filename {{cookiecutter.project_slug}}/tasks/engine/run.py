@@ -107,6 +107,7 @@ class LocalRun:
                 self._launcher.stop()
             finally:
                 self._launcher.close()
+                self._steps.close()
             self._end(good, problem)
         self._keeper.dismiss()
 

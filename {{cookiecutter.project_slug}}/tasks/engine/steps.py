@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from ..runs.record import Run, Step
 from . import cache
@@ -14,6 +13,7 @@ from .entries import Entries
 from .executions import Dag, Execution, Place, Spec, State
 from .inputs import Inputs, Names
 from .jobs import RETRY, Launcher
+from .threads import Threads
 
 
 class Steps:
@@ -27,7 +27,7 @@ class Steps:
         self._executors: dict[str, Spec] = spec["deploymentSpec"].get("executors", {})
         self._attempts = Attempts(run, platform, launcher)
         self._jobs = jobs
-        self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="step")
+        self._threads = Threads(jobs)
         self._ready = 0  # steps that run, or wait for their turn
         self._stopped = asyncio.Event()
 
@@ -37,6 +37,10 @@ class Steps:
             asyncio.get_running_loop().call_soon_threadsafe(self._stopped.set)
         except RuntimeError:  # nothing waits yet, or any more
             self._stopped.set()
+
+    def close(self) -> None:
+        """The run is over."""
+        self._threads.close()
 
     async def run(self, name: str, task: Spec, component: Spec, inputs: Inputs, dag: Dag) -> Execution:
         """Run a container, or import an artifact; the execution says how it went."""
@@ -61,7 +65,7 @@ class Steps:
         for number in itertools.count():
             told = {RETRY: str(number)} if retry else {}
             work = self._work(step, name, task, component, inputs, told)
-            execution = await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            execution = await self._threads.run(work)
             if execution.state != "failed" or not left or self._stopped.is_set():
                 return execution
             left -= 1
