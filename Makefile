@@ -37,6 +37,7 @@ picture: .venv/ready ## draw who imports whom in tasks/ into CONTRIBUTING.md
 
 docs: .venv/ready ## build the docs as a site into build/docs, strictly
 	$(VENV)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+	$(VENV)/python -m sphinx --fail-on-warning --keep-going --quiet --conf-dir docs -D language=fr docs/fr build/docs/fr
 	@echo "the site, from here: build/docs/index.html"
 
 pictures: .venv/ready ## make the docs' pictures of a page and of the terminal anew; wants chromium
