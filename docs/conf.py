@@ -53,7 +53,7 @@ def into_french(app: Sphinx, error: Exception | None) -> None:
     missing = set(FRENCH)
     for page in Path(app.outdir).glob("*.html"):
         html = page.read_text(encoding="utf-8")
-        missing -= {words for words in missing if words in html}
+        missing -= {words for words in missing if words in html or FRENCH[words] in html}  # of an earlier build
         for words, french in FRENCH.items():
             html = html.replace(words, french)
         page.write_text(html, encoding="utf-8")

@@ -16,14 +16,13 @@ OTHER = {"en": ("fr", "Français", "fr"), "fr": ("en", "English", "..")}
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both builds, by the very commands of `make docs`."""
+    """Both builds, by the very commands of `make docs`; the French one twice, as one that has nothing to do must pass."""
     built = tmp_path_factory.mktemp("site") / "docs"
     lines = re.findall(r"^\t\$\(VENV\)/python (-m sphinx .*)$", (TEMPLATE / "Makefile").read_text(), re.MULTILINE)
     assert len(lines) == 2
-    for line in lines:
+    for line in [*lines, lines[-1]]:
         command = [sys.executable, *line.replace("build/docs", str(built)).split()]
-        doctrees = built.with_name(f"doctrees-{len(command)}")
-        made = subprocess.run([*command, "-d", str(doctrees)], cwd=TEMPLATE, capture_output=True, text=True)
+        made = subprocess.run(command, cwd=TEMPLATE, capture_output=True, text=True)
         assert made.returncode == 0, made.stderr
     return built
 
