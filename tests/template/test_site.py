@@ -16,7 +16,7 @@ OTHER = {"en": ("fr", "Français", "fr"), "fr": ("en", "English", "..")}
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both builds, by the very commands of `make docs`; the French one twice, as one that has nothing to do must pass."""
+    """Both builds, by the commands of `make docs`; the French one twice, as one with nothing to do must pass."""
     built = tmp_path_factory.mktemp("site") / "docs"
     lines = re.findall(r"^\t\$\(VENV\)/python (-m sphinx .*)$", (TEMPLATE / "Makefile").read_text(), re.MULTILINE)
     assert len(lines) == 2
