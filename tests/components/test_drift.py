@@ -39,6 +39,16 @@ def many() -> pd.DataFrame:
     )
 
 
+def rare() -> pd.DataFrame:
+    """Columns with a category in one of 500 rows, which a reference may well lack, and with as many names as rows."""
+    random, rows = np.random.default_rng(8), 20_000
+    table = {
+        f"r{i}": np.where(random.random(rows) < 0.002, "seldom", random.choice(["a", "b"], rows)) for i in range(4)
+    }
+    names = {"names": random.integers(0, 3_000, rows).astype(str), "id": np.arange(rows).astype(str)}
+    return pd.DataFrame(table | names)
+
+
 def wine() -> pd.DataFrame:
     table: pd.DataFrame = datasets.load_wine(as_frame=True).frame
     return table
@@ -63,7 +73,7 @@ def draw(frame: pd.DataFrame, before: int, now: int, seed: int) -> tuple[pd.Data
 
 @pytest.mark.parametrize(
     ("table", "before", "now"),
-    [(penguins, 266, 78), (wine, 100, 78), (wine, 148, 30), (many, 1_000, 30), (many, 8_000, 12_000)],
+    [(penguins, 266, 78), (wine, 100, 78), (wine, 148, 30), (many, 1_000, 30), (many, 8_000, 12_000), (rare, 300, 144)],
 )
 def test_a_fresh_sample_of_the_same_data_is_no_drift(
     tmp_path: Path, table: Callable[[], pd.DataFrame], before: int, now: int
@@ -103,6 +113,26 @@ def test_what_is_drift_is_found_in_each_draw(tmp_path: Path, change: Any) -> Non
         before, now = draw(penguins(), 172, 172, seed)
         change(now, np.random.default_rng(seed))
         assert CASES[change] in "\n".join(found_in(tmp_path, before, now)), seed
+
+
+def test_a_new_category_in_5_of_144_rows_is_an_alarm_and_in_2_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, now = draw(penguins(), 200, 144, 0)
+    for rows, verdict in ((5, "true"), (2, "false")):
+        step(tmp_path, island=["Ross"] * rows + list(now["island"])[rows:])
+        said = capsys.readouterr().out
+        assert (
+            f"column 'island': {rows / 144:.1%} of the rows hold categories that the reference has not ('Ross')" in said
+        )
+        assert (tmp_path / "drifted").read_text() == verdict and ("too few to call it drift" in said) == (rows == 2)
+
+
+def test_one_new_category_is_found_among_many_rare_ones(tmp_path: Path) -> None:
+    before, now = draw(many(), 4_000, 1_000, 0)
+    now["zipf"] = np.where(np.random.default_rng(0).random(1_000) < 0.03, "new", now["zipf"])
+    (reason,) = found_in(tmp_path, before, now)
+    assert "the rows hold categories that the reference has not ('new'" in reason
 
 
 def step(folder: Path, thresholds: str = "{}", target: str = "sex", profile: str | None = None, **columns: Any) -> str:

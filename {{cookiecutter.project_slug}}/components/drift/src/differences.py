@@ -15,8 +15,10 @@ from significance import (
     in_groups,
     kolmogorov_smirnov,
     more_often,
+    new_category,
     psi,
     significant,
+    unseen_more_often,
 )
 
 Entry = Mapping[str, Any]  # of a column, in a profile
@@ -83,6 +85,9 @@ def decide(differences: list[Difference], others: list[Test], given: Thresholds)
     matters = {id(test) for test in found if test.matters}
     for each in differences:
         each.reasons += [test.words for test in each.tests if id(test) in matters]
+        unsure = [test for test in each.tests if test.what == "categories" and id(test) not in matters and test.p < 1]
+        if unsure and not each.before["single"]:  # with rare ones, new ones are to be expected
+            each.notes.append(f"{unsure[0].words}, too few to call it drift")
     return [test.words for test in others if id(test) in matters]
 
 
@@ -118,26 +123,44 @@ def distribution(before: Entry, now: Entry) -> tuple[float, float, str]:
 
 
 def new_values(before: Entry, now: Entry, given: Thresholds) -> Test | None:
-    """Categories that the reference has not, or numbers outside of its range.
-
-    It is chance as often as a category is in a single row of the reference, or at each end beyond which there is more.
+    """Categories that the reference has not, or numbers outside of its range, of which a column is at each end open
+    beyond which there is more.
     """
     if before["kind"] == "category":
-        unseen = {name: rows for name, rows in now["counts"].items() if rows and name not in before["counts"]}
-        single, count = before["single"], sum(unseen.values()) + now["others"]
-        named = ", ".join(repr(name[:40]) for name in list(unseen)[:3]) + ", ..." * (len(unseen) > 3)
-        said = f"hold categories that the reference has not ({named})"
-    elif before["kind"] == "number":
-        count, single = outside(before, now), before["open"]
-        said = f"are outside of {before['least']:.6g} to {before['greatest']:.6g}"
-    else:
+        return new_categories(before, now, given)
+    if before["kind"] != "number":
         return None
-    kind = "categories" if before["kind"] == "category" else "range"
-    p, possible = more_often(single, known(before), count, known(now))
-    if kind == "range":  # what lies outside is known by the ends of these very rows, so that no count is impossible
-        possible = 0.0
+    count = outside(before, now)
+    p, _ = more_often(before["open"], known(before), count, known(now))
     share = count / known(now)
-    return Test(kind, p, possible, share >= given.unseen, f"{share:.1%} of the rows {said}")
+    words = f"{share:.1%} of the rows are outside of {before['least']:.6g} to {before['greatest']:.6g}"
+    # What lies outside is known by the ends of these very rows, so that no count is impossible.
+    return Test("range", p, 0.0, share >= given.unseen, words)
+
+
+def new_categories(before: Entry, now: Entry, given: Thresholds) -> Test:
+    """Categories that the reference has not: all of them together, and the most frequent one, which a column of many
+    rare ones would hide.
+    """
+    unseen = unseen_in(before, now)
+    count, most = sum(unseen.values()) + now["others"], max(unseen.values(), default=0)
+    p, possible = unseen_more_often(before["single"], known(before), count, known(now))
+    share = count / known(now)
+    matters = share >= given.unseen
+    if before["single"] and most and most >= given.unseen * known(now):
+        of_one = new_category(known(before), most, known(now))
+        p, possible = min(2 * p, 2 * of_one, 1.0), 0.0
+    words = f"{share:.1%} of the rows hold categories that the reference has not ({named(unseen)})"
+    return Test("categories", p, possible, matters, words)
+
+
+def unseen_in(before: Entry, now: Entry) -> dict[str, int]:
+    """Rows of each category that the reference has not, the most frequent first."""
+    return {name: rows for name, rows in now["counts"].items() if rows and name not in before["counts"]}
+
+
+def named(unseen: Mapping[str, int]) -> str:
+    return ", ".join(repr(name[:40]) for name in list(unseen)[:3]) + ", ..." * (len(unseen) > 3)
 
 
 def outside(before: Entry, now: Entry) -> int:

@@ -133,6 +133,7 @@ def differences(table: Path, reference: dict[str, Any], target: str, problem_typ
     for kind, each in [("prediction", part) for part in found.predictions] + [("", part) for part in found.differences]:
         where = f"the {kind}s in column {each.name!r}" if kind else f"column {each.name!r}"
         found.reasons += [f"{where}: {'; '.join(each.reasons)}"] if each.reasons else []
+        found.notes += [f"{where}: {note}" for note in each.notes if each.kind == "category"]
     return found
 
 

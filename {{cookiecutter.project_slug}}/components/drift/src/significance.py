@@ -11,6 +11,7 @@ from scipy import stats
 EXPECTED = 5  # rows of a category that the chi-square test needs, in either table
 GROUPS = 20  # categories that are told apart; the rarer ones are one more together
 BINS = 10  # of as many rows each, in the reference
+FEW, UNLIKELY = 200, 0.0005  # rows below which a test by counts is too careful, and how seldom its interval is wrong
 
 
 @dataclass
@@ -68,6 +69,39 @@ def more_often(before: int, rows_before: int, now: int, rows_now: int) -> tuple[
     """p that what was so `before` of its rows is so in as many rows `now`, and the least p that there could be."""
     both, share = before + now, rows_now / (rows_before + rows_now)
     return float(stats.binom.sf(now - 1, both, share)), share**both
+
+
+def unseen_more_often(single: int, rows_before: int, now: int, rows_now: int) -> tuple[float, float]:
+    """p that `now` of its rows hold categories that the reference has not, and the least p that there could be.
+
+    Good and Turing: such rows are as frequent as those of the reference whose category is in no other row. Counts are
+    few, and only some p can come out of them; so p is how often one at most as large does, at the worst of the means
+    that the counts leave possible (Boschloo's test, and Berger and Boos's interval).
+    """
+    p, least = more_often(single, rows_before, now, rows_now)
+    both, share = single + now, rows_now / (rows_before + rows_now)
+    if not now or both >= FEW:
+        return p, least
+    counts = np.arange(1, 3 * FEW)
+    ends = stats.chi2.ppf([UNLIKELY / 2, 1 - UNLIKELY / 2], [2 * both, 2 * both + 2]) / 2
+    often = stats.poisson.pmf(counts, np.linspace(ends[0], ends[1], 50)[:, None])
+
+    def at_worst(limit: float) -> float:
+        as_large = stats.binom.isf(limit * (1 + 1e-9), counts, share)
+        return min(limit, float((often @ stats.binom.sf(as_large, counts, share)).max()) + UNLIKELY)
+
+    return at_worst(p), at_worst(least)
+
+
+def new_category(rows_before: int, now: int, rows_now: int) -> float:
+    """p that any category of which the reference has no row is in at least `now` rows, however many there are.
+
+    Shares of all categories are 1 together, so it is at most as large as for the worst share, by that share.
+    """
+    shares = np.geomspace(1e-9, 0.9, 500)
+    return float(
+        min((np.exp(rows_before * np.log1p(-shares)) * stats.binom.sf(now - 1, rows_now, shares) / shares).max(), 1)
+    )
 
 
 def another_share(before: int, rows_before: int, now: int, rows_now: int) -> tuple[float, float]:
