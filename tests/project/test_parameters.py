@@ -9,6 +9,20 @@ from helpers.flow import Project
 from helpers.inv import inv
 from helpers.penguins import newest
 
+WITHOUT = """\
+from kfp import dsl
+
+
+@dsl.container_component
+def one():
+    return dsl.ContainerSpec(image="alpine", command=["true"])
+
+
+@dsl.pipeline
+def pipeline():
+    one()
+"""
+
 
 @pytest.mark.parametrize(
     ("text", "says"),
@@ -23,6 +37,11 @@ from helpers.penguins import newest
 def test_wrong_parameters_are_refused_with_the_right_ones(flow: Project, text: str, says: str) -> None:
     assert says in flow.inv("run", "-p", text, code=1).stderr
     assert flow.runs() == []
+
+
+def test_a_pipeline_without_parameters_says_that_it_takes_none(flow: Project) -> None:
+    flow.write("pipeline.py", WITHOUT)
+    assert "has no parameter 'n'. It takes: none." in flow.inv("run", "-p", "n=1", code=1).stderr
 
 
 def test_a_default_that_a_compiled_file_does_not_call_optional_is_taken(flow: Project) -> None:

@@ -70,7 +70,7 @@ def typed(name: str, value: Any, known: dict[str, int], where: str = "-p") -> An
     their types. Raises `Exit` for an unknown name or a value of another type, with the list of the right ones.
     """
     learn(value, name)
-    listing = ", ".join(f"{key} ({_TYPES[known[key]][0]})" for key in sorted(known))
+    listing = ", ".join(f"{key} ({_TYPES[known[key]][0]})" for key in sorted(known)) or "none"
     if name not in known:
         raise fail(f"{where}: the pipeline has no parameter '{name}'.{near(name, known)} It takes: {listing}.")
     kind, parse, allowed = _TYPES[known[name]]
