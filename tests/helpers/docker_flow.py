@@ -56,10 +56,15 @@ class DockerProject(Project):
         return docker("ps", "--all", "--quiet", "--filter", f"label=dev.kf-template.project={self.name}").split()
 
     def remove(self) -> None:
-        for option in ("ps --all --quiet", "images --quiet"):
-            found = docker(*option.split(), "--filter", f"label=dev.kf-template.project={self.name}").split()
-            if found:
-                docker("rm" if option.startswith("ps") else "rmi", "--force", *set(found))
+        remove(self.name)
+
+
+def remove(name: str) -> None:
+    """Remove a project's containers and images. What builds have in common stays: other tests build with it."""
+    for option in ("ps --all --quiet", "images --quiet"):
+        found = docker(*option.split(), "--filter", f"label=dev.kf-template.project={name}").split()
+        if found:
+            docker("rm" if option.startswith("ps") else "rmi", "--force", *set(found))
 
 
 def running(project: DockerProject) -> str:

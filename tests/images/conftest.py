@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.docker_flow import DockerProject
+from helpers.docker_flow import DockerProject, remove
 from helpers.inv import inv
 from helpers.template import Bake
 from stand_ins.registry import Faulty
@@ -20,10 +20,11 @@ from stand_ins.relay import Relay
 @pytest.fixture(scope="module")
 def built(bake: Bake) -> Iterator[Path]:
     """A project whose five images are built."""
-    project = bake(project_slug=f"images-{uuid.uuid4().hex[:8]}")
+    name = f"images-{uuid.uuid4().hex[:8]}"
+    project = bake(project_slug=name)
     inv(project, "build")
     yield project
-    inv(project, "prune", "--all", "--yes")
+    remove(name)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What this project takes of the engine and of this folder."""
 
+import graphlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def leftovers(client: "DockerClient", config: Settings) -> list[dict[str, Any]]:
 def build_cache(client: "DockerClient") -> list[dict[str, Any]]:
     """The records of the build cache that can be freed: those of these Dockerfiles' steps and what stands on them.
 
-    What an image or a build holds cannot be freed, nor what lies below it.
+    What an image or a build holds cannot be freed, nor what lies below it. What stands on another comes before that.
     """
     entries = {entry["ID"]: entry for entry in client.df().get("BuildCache") or []}
     below = {name: _parents(entry) & entries.keys() for name, entry in entries.items()}
@@ -84,11 +85,14 @@ def build_cache(client: "DockerClient") -> list[dict[str, Any]]:
         ours |= more
     while more := {under for name in held for under in below[name]} - held:
         held |= more
-    return [entries[name] for name in sorted(ours - held)]
+    order = reversed([*graphlib.TopologicalSorter(below).static_order()])
+    return [entries[name] for name in order if name in ours - held]
 
 
 def _parents(entry: dict[str, Any]) -> set[str]:
-    return {*(entry.get("Parents") or []), entry.get("Parent") or ""}
+    """The records that one stands on. The engine calls them " Parents", with a blank (moby, api/types/build/cache.go);
+    before its API 1.42 there was one, "Parent"."""
+    return {*(entry.get(" Parents") or entry.get("Parents") or []), entry.get("Parent") or ""}
 
 
 def sizes(entries: list[dict[str, Any]]) -> int:

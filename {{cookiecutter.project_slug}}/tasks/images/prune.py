@@ -60,7 +60,11 @@ def freeable(config: Settings, everything: bool) -> list[Freeable]:
         kind = "images" if everything else "images of content that is not today's"
         found.append(Freeable(f"{len(images)} {kind}", size, lambda: _remove_images(client, images)))
     if cache or images:
-        what = f"{len(cache)} records of the build cache that no image needs"
+        what = (
+            f"{len(cache)} records of the build cache that no image needs"
+            if cache
+            else "build cache left without images"
+        )
         found.append(Freeable(what, sizes(cache), lambda: _prune_cache(client)))
     return found
 
@@ -84,15 +88,12 @@ def _remove_images(client: "DockerClient", images: list[str]) -> int:
 
 
 def _prune_cache(client: "DockerClient") -> int:
-    """What BuildKit says it freed. A record goes only when nothing stands on it: in rounds, the last layers first."""
+    """What BuildKit says it freed. A record goes only when nothing stands on it, and the engine takes one at a time."""
     freed = 0
-    while True:
-        before = {entry["ID"] for entry in build_cache(client)}
-        for record in sorted(before):
-            with _still_used():
-                freed += client.api.prune_builds(filters={"id": [record]}, all=True).get("SpaceReclaimed") or 0
-        if not before - {entry["ID"] for entry in build_cache(client)}:
-            return freed
+    for record in build_cache(client):
+        with _still_used():
+            freed += client.api.prune_builds(filters={"id": [record["ID"]]}, all=True).get("SpaceReclaimed") or 0
+    return freed
 
 
 @contextlib.contextmanager
