@@ -64,6 +64,25 @@ def test_each_thing_that_matters_is_told_once_and_the_address_is_nowhere(project
     assert not [path for path in files if SECRET.encode() in path.read_bytes()]
 
 
+def test_a_champion_chosen_by_hand_is_told_by_whom_and_a_webhook_that_is_down_fails_no_choice(project: Path) -> None:
+    """After the runs of the test before, the second version of which was refused."""
+    with webhook() as (address, got):
+        assert (
+            "json was told that: promoted"
+            in inv(project, "models.promote", "2", OUR_HOOK=address, LOGNAME="ann").stdout
+        )
+        inv(project, "models.rollback", OUR_HOOK=address, LOGNAME="bob")
+    assert [each["event"] for each in got] == ["promoted", "promoted"]
+    assert got[0]["text"].startswith("ann made version 2 the champion by hand, instead of version 1. Look at it: ")
+    assert got[1]["text"].startswith("version 1 is the champion again, instead of version 2, which bob took back.")
+    said = inv(project, "models.promote", "2", OUR_HOOK=f"http://127.0.0.1:9/{SECRET}")
+    assert (
+        "version 2 is the champion" in said.stdout and "json was not told: the webhook cannot be reached" in said.stdout
+    )
+    assert SECRET not in said.stdout + said.stderr
+    assert "OUR_HOOK, which notify names, is not set" in inv(project, "models.rollback").stdout
+
+
 def test_a_webhook_that_is_down_fails_no_run_and_the_step_says_so(project: Path) -> None:
     inv(project, "run", "-p", "max_iter=3", OUR_HOOK="http://127.0.0.1:9/hook")
     assert newest(project)["status"] == "succeeded"
@@ -87,7 +106,7 @@ def test_a_cluster_has_the_address_from_a_secret_and_one_that_lacks_keeps_no_pod
     given = executors["exec-notify"]["secretAsEnv"][0]
     assert (given["secretName"], given["optional"]) == ("alerts", True)
     assert given["keyToEnv"] == [{"envVar": "OUR_HOOK", "secretKey": "url"}]
-    assert "exec-training" not in executors
+    assert {name for name in executors if "secretAsEnv" in executors[name]} == {"exec-notify", "exec-registration"}
     plain, *_ = yaml.safe_load_all((project / "build" / "pipeline.plain.yaml").read_text("utf-8"))
     assert set(plain["root"]["dag"]["tasks"]) == {"exit-handler-1", "notify"}
 

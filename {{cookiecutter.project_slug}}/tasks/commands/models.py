@@ -11,6 +11,8 @@ from invoke.tasks import task
 from ..models.listing import comparison, details
 from ..models.listing import listing as table_of_versions
 from ..models.store import opened
+from ..models.telling import tell_promoted
+from ..project.notifying import check_notify
 from ..project.settings import load_settings
 from ..terminal import fail, printable, say
 from .asking import sure_outside
@@ -73,25 +75,33 @@ def compare(c: Context, versions: list[str]) -> None:
 def promote(c: Context, version: str, yes: bool = False) -> None:
     """Make a version the champion, the one in use."""
     config = load_settings(c)
+    check_notify(config)
     with opened(config) as store:
         found, before = _version(store, version), _in_use(store)
         if before == found.number:
             say(f"version {found.number} is the champion already")
             return
         _sure(config, f"version {found.number} becomes the champion", yes)
-        store.promote(found, getpass.getuser(), instead=before)
+        store.promote(found, by := getpass.getuser(), instead=before)
     was = f"; before it, version {before} was (inv models.rollback)" if before else ""
     say(f"version {found.number} is the champion{was}")
+    instead = f", instead of version {before}" if before else ""
+    look = f"Look at it: inv models.show {found.number}"
+    tell_promoted(config, found.run, f"{by} made version {found.number} the champion by hand{instead}. {look}")
 
 
 @task(help={"yes": "do not ask"})
 def rollback(c: Context, yes: bool = False) -> None:
     """Make the champion before this one the champion again."""
     config = load_settings(c)
+    check_notify(config)
     with opened(config) as store:
         _sure(config, "the champion before this one is in use again", yes)
-        was, found = store.rollback(getpass.getuser())
-    say(f"version {found} is the champion again, instead of version {was}")
+        was, found = store.rollback(by := getpass.getuser())
+        run = store.version(found).run
+    said = f"version {found} is the champion again, instead of version {was}"
+    say(said)
+    tell_promoted(config, run, f"{said}, which {by} took back. Look at it: inv models.show {found}")
 
 
 def _in_use(store: Any) -> int | None:

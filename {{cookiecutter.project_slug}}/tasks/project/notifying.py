@@ -15,7 +15,7 @@ from .replacing import replaced
 from .settings import Settings
 from .tasks_made import Listener
 
-TELLING = ("drift", "registration")  # the components that tell of something
+TELLING = ("drift.drift", "registration.register", "registration.notify")  # components' programs that tell of something
 NOTIFY = "KF_NOTIFY"  # the variable that tells them whom
 COMPONENT = COMPONENTS / "registration" / "component.notify.yaml"
 
@@ -33,20 +33,26 @@ def telling(config: Settings) -> Listener:
     """A listener that says to the tasks of components that tell of something whom they tell."""
 
     def configure(component: Any, task: Any) -> None:
-        implementation = component.component_spec.implementation
-        name = component_of(implementation.container.image) if implementation.container else None
-        if name not in TELLING or not config.notify:
+        container = component.component_spec.implementation.container
+        if not config.notify or not container or not container.command:
+            return
+        if f"{component_of(container.image)}.{container.command[-1]}" not in TELLING:
             return
         from kfp import kubernetes
 
-        about = {name: config.notify[name] for name in ("kind", "variable")}
-        task.set_env_variable(NOTIFY, json.dumps({"project": config.project, **about}))
+        task.set_env_variable(NOTIFY, whom(config))
         if place := config.notify.get("secret"):
             secret, _, key = place.partition("/")
             # A secret that is not there would keep the step's pod from starting; the step says that it has none.
             kubernetes.use_secret_as_env(task, secret, {key: config.notify["variable"]}, optional=True)
 
     return configure
+
+
+def whom(config: Settings) -> str:
+    """What a step is told of whom to tell, without the address."""
+    about = {name: config.notify[name] for name in ("kind", "variable")}
+    return json.dumps({"project": config.project, **about})
 
 
 @contextlib.contextmanager
