@@ -16,11 +16,31 @@ from helpers.template import Bake
 
 
 @pytest.fixture(scope="module", params=["classification", "regression"])
-def project(request: pytest.FixtureRequest, bake: Bake) -> Path:
-    """A project of each kind that has run once."""
+def first_run(request: pytest.FixtureRequest, bake: Bake) -> tuple[Path, str]:
+    """A project of each kind that has run once, and what that said."""
     project = bake(problem_type=request.param)
-    inv(project, "run")
-    return project
+    return project, inv(project, "run").stdout
+
+
+@pytest.fixture
+def project(first_run: tuple[Path, str]) -> Path:
+    return first_run[0]
+
+
+def test_a_run_ends_with_its_number_and_where_the_rest_is(first_run: tuple[Path, str]) -> None:
+    project, said = first_run
+    run = newest(project)
+    name = "accuracy" if kind(project) == "classification" else "r2"
+    values = {key: f"{value:.4g}" for key, value in run["metrics"].items()}
+    validated = f"{values[f'cv_{name}']} ± {run['metrics'][f'cv_{name}_std']:.2g}"
+    guess, linear = (values[f"cv_{name}_{baseline}"] for baseline in ("guess", "linear"))
+    assert said.splitlines()[-5:] == [
+        f"succeeded in {run['seconds']:.1f} s",
+        f"  {name} {values[name]}",
+        f"  by cross-validation {validated}, a guess {guess}, a linear model {linear}",
+        f"report: runs/{run['id']}/report.html",
+        f"next: inv runs.report --open, inv runs.show (all {len(values)} metrics)",
+    ]
 
 
 def test_a_new_project_is_clean_and_its_own_tests_pass(project: Path) -> None:

@@ -65,7 +65,7 @@ def test_of_a_long_list_what_runs_is_shown_and_the_rest_counted(flow: Project) -
     assert any(re.search(r"\d+ more succeeded", screen) for screen in during)
     said = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.raw.decode())
     last = said[said.rindex("  adding  ") :]
-    assert last.count("succeeded") == 42, "at the end the list is whole"
+    assert last.count("✓ succeeded") == 42, "at the end the list is whole"
 
 
 def test_a_failed_step_says_why_and_ctrl_c_leaves_the_terminal_in_order(flow: Project) -> None:

@@ -9,7 +9,6 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from ..files import ROOT
 from ..models.filled_in import fill_in, local_defaults
 from ..project import part
 from ..project.compiling import compile_pipeline, images_of
@@ -19,10 +18,9 @@ from ..project.pipelines import Compiled
 from ..project.settings import Settings, load_settings
 from ..project.settings_files import acting
 from ..project.task_settings import secret_variables
-from ..runs.listing import starred
-from ..runs.loops import sweeps
-from ..runs.metrics import number, whole_metrics
+from ..runs.listing import ending
 from ..runs.record import RUNS, Run, create, started_step
+from ..runs.standing import runs_before
 from ..terminal import fail, say
 from .asking import sure_outside
 from .watching import run_again_and_again, watched
@@ -246,20 +244,14 @@ def _report(run: Run, config: Settings) -> None:
     """Write the page of a run, and say how it ended."""
     from ..report.pages import write_report
 
-    write_report(run, config.page_metric)
-    finish(run, config)
+    before = runs_before(run)
+    write_report(run, config.page_metric, before)
+    finish(run, config, before)
 
 
-def finish(run: Run, config: Settings) -> None:
+def finish(run: Run, config: Settings, before: list[Run] | None = None) -> None:
     """Say how a run ended; a failed one ends the command with exit code 1, a stopped one with 130."""
-    for name, value in whole_metrics(run).items():
-        say(f"  {name} {number(value)}")
-    for header, lines in sweeps(run):
-        say(starred([f"  {header[0]}", *header[1:]], lines))
-    cached = sum(step.cached for step in run.steps)
-    if cached and cached == len(run.steps):
-        say("nothing changed: every step was served from the cache (inv run --no-cache runs them all)")
-    say(f"report: {(run.folder / 'report.html').relative_to(ROOT)}")
+    say(ending(run, runs_before(run) if before is None else before, config.page_metric))
     _say_when_full(config.runs_limit)
     if run.status == "failed":
         failed = next((step.name for step in run.steps if step.status == "failed"), "")

@@ -20,13 +20,13 @@ from .step_reports import Report, step_reports
 from .templates import rendered
 
 
-def write_report(run: Run, metric: str = "") -> Path:
+def write_report(run: Run, metric: str = "", before: list[Run] | None = None) -> Path:
     """Write `runs/<id>/report.html`, beside it the steps' own reports in `reports/`, and return its path.
 
-    `metric` is the number at its top, the setting `page_metric`.
+    `metric` is the number at its top, the setting `page_metric`; `before` the runs before it, where they are known.
     """
     path = run.folder / "report.html"
-    before = runs_before(run)
+    before = runs_before(run) if before is None else before
     reports, more_reports = step_reports(run, run.folder, Room("reports"))
     text = rendered(
         "run.html.j2",

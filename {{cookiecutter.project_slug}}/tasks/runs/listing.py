@@ -9,6 +9,7 @@ from .comparison import comparison
 from .loops import iterations, note, sweeps
 from .metrics import Line, headline, number, whole_metrics
 from .record import Run, elapsed, place, state
+from .standing import standing
 
 
 def listing(runs: list[Run], first: str = "") -> str:
@@ -86,6 +87,36 @@ def details(run: Run) -> str:
         ]
         lines += [f"note    {printable(run.remote['note'])}"] if "note" in run.remote else []
     lines.append(f"report  {(run.folder / 'report.html').relative_to(ROOT)}")
+    return "\n".join(lines)
+
+
+def ending(run: Run, before: list[Run], metric: str = "") -> str:
+    """What is said of a run at its end: how it went, its one number, what to hold that against, and where the rest is.
+
+    All its metrics are there where none is its number. A failed or stopped run has a sentence of its own, elsewhere.
+    """
+    lines = []
+    cached = sum(step.cached for step in run.steps)
+    if cached and cached == len(run.steps):
+        lines.append("nothing changed: every step was served from the cache (inv run --no-cache runs them all)")
+    elif run.status == "succeeded":
+        from_cache = f", {cached} of {len(run.steps)} steps from the cache" if cached else ""
+        lines.append(f"succeeded in {run.seconds:.1f} s{from_cache}")
+    whole = whole_metrics(run)
+    if found := standing(run, before, metric):
+        change = f", {found.change} since the run before" if found.change else ""
+        lines.append(f"  {printable(found.name)} {found.value}{change}")
+        beside = ", ".join(f"{each.name} {each.value}" for each in found.beside)
+        lines += [f"  {beside}"] if beside else []
+    else:
+        lines += [f"  {printable(name)} {number(value)}" for name, value in whole.items()]
+    for header, rows in sweeps(run):
+        lines.append(starred([f"  {header[0]}", *header[1:]], rows))
+    lines.append(f"report: {(run.folder / 'report.html').relative_to(ROOT)}")
+    if run.status == "succeeded":
+        all_of_them = f" (all {len(whole)} metrics)" if found and len(whole) > 1 else ""
+        compare = ", inv runs.compare" if before else ""
+        lines.append(f"next: inv runs.report --open, inv runs.show{all_of_them}{compare}")
     return "\n".join(lines)
 
 
