@@ -4,12 +4,16 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow.parquet import ParquetFile
 
 from helpers.inv import inv
 from helpers.penguins import newest, outputs, penguin_rows, refused, run_on
 from helpers.template import Bake
+from shared.tables import parquet_writer
 
 BAD_TABLES: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame | bytes], str, str]] = {
     # what: the step that refuses it, how to make it, what the reason says, what to do
@@ -111,3 +115,15 @@ def test_a_project_lives_in_a_folder_with_spaces_and_accents(bake: Bake, tmp_pat
     shutil.copytree(bake(), project)
     inv(project, "run")
     assert newest(project)["status"] == "succeeded"
+
+
+def test_only_columns_that_repeat_themselves_are_written_with_a_dictionary(tmp_path: Path) -> None:
+    many, few = np.random.default_rng(0).normal(size=5_000), np.tile([1.5, 2.5], 2_500)
+    batch = pa.record_batch({"many": many, "few": few, "text": many.astype(str), "list": [[1]] * 5_000})
+    with parquet_writer(tmp_path / "t", batch.schema, batch) as writer:
+        writer.write_batch(batch)
+    file = ParquetFile(tmp_path / "t")
+    group = file.metadata.row_group(0)
+    encoded = {group.column(i).path_in_schema for i in range(4) if group.column(i).has_dictionary_page}
+    assert encoded >= {"few", "text"} and "many" not in encoded
+    assert file.read().cast(batch.schema).equals(pa.table(batch))

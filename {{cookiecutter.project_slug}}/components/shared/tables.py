@@ -27,6 +27,26 @@ def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[Any]:
             yield plain(batch)
 
 
+def parquet_writer(path: Path, schema: Any, first: Any = None) -> Any:
+    """A writer of a Parquet file, whose rows are as those of the record batch `first`.
+
+    Columns of numbers that hardly repeat themselves there get no dictionary: to try one takes most of the time of
+    writing, and makes the file larger.
+    """
+    import pyarrow.compute as pc
+    import pyarrow.types as is_
+    from pyarrow.parquet import ParquetWriter
+
+    def repeats(field: Any) -> bool:
+        if first is None or field.name not in first.schema.names or is_text(field.type):
+            return True
+        column = first.column(field.name)
+        numbers = is_.is_integer(column.type) or is_.is_floating(column.type) or is_.is_temporal(column.type)
+        return not numbers or pc.count_distinct(column).as_py() * 2 < len(column)
+
+    return ParquetWriter(path, schema, use_dictionary=[field.name for field in schema if repeats(field)])
+
+
 def plain(batch: Any) -> Any:
     """A record batch in the types of `_plain`."""
     import pyarrow as pa

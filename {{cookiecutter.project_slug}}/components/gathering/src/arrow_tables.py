@@ -13,13 +13,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as is_
-from pyarrow.parquet import ParquetWriter
 
 from deciding import LONG, ROUNDED, endless_note
 from kinds import quoted, sql_of
 from reading import Gathered, Reading
 from shared.step import StepError
-from shared.tables import batches, schema_of
+from shared.tables import batches, parquet_writer, schema_of
 from unpacking import words_of
 
 NUMBER = re.compile(r"[-+]?\d*\.?\d+")
@@ -45,9 +44,10 @@ def copy_parquet(files: Sequence[Path], target: Path, reading: Reading) -> Gathe
     unnamed = {name: "it has no name in the source" for name in names if name not in schema.names}
     schema = pa.schema([field.with_name(name) for field, name in zip(schema, names, strict=True)])
     first = next(batches(files[0]), None)
-    kept, notes = plain_schema(schema, first and first.rename_columns(names[: first.num_columns]), reading)
+    first = first and first.rename_columns(names[: first.num_columns])
+    kept, notes = plain_schema(schema, first, reading)
     rows, lost = 0, Counter[str]()
-    with ParquetWriter(target, kept) as writer:
+    with parquet_writer(target, kept, first) as writer:
         for file in files:
             for batch in batches(file):
                 batch.validate(full=True)  # a damaged file may hold what is no text

@@ -9,13 +9,12 @@ from typing import Annotated, Literal
 import numpy as np
 import pyarrow as pa
 from pyarrow.csv import CSVWriter
-from pyarrow.parquet import ParquetWriter
 from typer import Option
 
 from shared.masking import masked
 from shared.sources import at_address
 from shared.step import StepError, run, write_text, writing
-from shared.tables import batches, free_name, rows_of, schema_of
+from shared.tables import batches, free_name, parquet_writer, rows_of, schema_of
 
 ENDINGS = (".parquet", ".csv")
 
@@ -83,7 +82,8 @@ def write(predictions: Path, path: Path, version: int, as_csv: bool) -> None:
     names = [free_name(name, table.names, "scored_") for name in ("row", "model_version")]
     schema = pa.schema([pa.field(names[0], pa.int64()), pa.field(names[1], pa.int64()), *table])
     first = 1
-    with (CSVWriter if as_csv else ParquetWriter)(str(path), schema) as writer:
+    one = next(batches(predictions), None)
+    with CSVWriter(str(path), schema) if as_csv else parquet_writer(path, schema, one) as writer:
         for batch in batches(predictions):
             rows = np.arange(first, first := first + batch.num_rows)
             added = [pa.array(rows), pa.array(np.full(batch.num_rows, version))]

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from typer import Option
 
 from evaluation import Evaluation, evaluate_classes, evaluate_numbers
@@ -21,7 +20,7 @@ from shared.metadata import write_metadata, write_metrics
 from shared.plots import bar
 from shared.reports import render
 from shared.step import StepError, run, write_text, writing
-from shared.tables import account_for_rows, batches, free_name, rows_of, schema_of
+from shared.tables import account_for_rows, batches, free_name, parquet_writer, rows_of, schema_of
 
 REPORT = Path(__file__).with_name("prediction.html.j2")
 
@@ -49,7 +48,7 @@ def main(
     written = pa.schema([*schema, *fields])
     found, needed = Evaluation(), None
     with writing(predictions) as temporary:
-        with pq.ParquetWriter(temporary, written) as writer:
+        with parquet_writer(temporary, written, next(batches(table))) as writer:
             for batch in batches(table):
                 data = pa.Table.from_batches([batch])
                 x = model_input(fitted, data)

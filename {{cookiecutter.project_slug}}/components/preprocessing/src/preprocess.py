@@ -8,13 +8,12 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow.parquet import ParquetWriter
 from sklearn.model_selection import train_test_split
 from typer import Option
 
 from shared.metadata import write_metadata
 from shared.step import StepError, run, writing
-from shared.tables import account_for_rows, batches, is_number, schema_of
+from shared.tables import account_for_rows, batches, is_number, parquet_writer, schema_of
 
 
 def main(
@@ -101,7 +100,7 @@ def write_rows(table: Path, target: Path, rows: Any) -> int:
     """Write the rows marked in `rows` (bool, shape (rows,)), and return in how many of them a value is missing."""
     missing = offset = 0
     schema = schema_of(table)
-    with ParquetWriter(target, schema) as writer:
+    with parquet_writer(target, schema, next(batches(table), None)) as writer:
         for batch in batches(table):
             part = batch.filter(pa.array(rows[offset : offset + batch.num_rows]))
             offset += batch.num_rows

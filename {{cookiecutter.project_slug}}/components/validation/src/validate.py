@@ -10,7 +10,6 @@ import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow.parquet import ParquetWriter
 from typer import Option
 
 from description import SAMPLE, describe
@@ -20,7 +19,7 @@ from shared.hints import leaks
 from shared.metadata import write_metadata
 from shared.reports import render
 from shared.step import StepError, given, run, write_text, writing
-from shared.tables import account_for_rows, batches, rows_of, schema_of
+from shared.tables import account_for_rows, batches, parquet_writer, rows_of, schema_of
 
 EXAMPLES = 5
 SCHEMA = Path(__file__).parents[1] / "schema.yaml"
@@ -92,7 +91,7 @@ def validate(table: Path, schema: pandera.DataFrameSchema, target: Path) -> Fail
                 frame.index = pd.RangeIndex(rows, rows + len(frame))
                 checked = declared(schema.validate(frame, lazy=True), frame, batch)
                 if not failures:
-                    writer = writer or stack.enter_context(ParquetWriter(target, checked.schema))
+                    writer = writer or stack.enter_context(parquet_writer(target, checked.schema, batch))
                     writer.write_batch(checked.cast(writer.schema))
             except pandera.errors.SchemaErrors as problem:
                 add_failures(problem, failures)
