@@ -157,6 +157,30 @@ def test_a_run_on_a_cluster_has_what_a_local_one_has(kfp: Kfp, project: Path) ->
     assert len(kfp.asked) == asked, "what is kept is not asked for again"
 
 
+def test_what_a_run_on_a_cluster_made_is_brought_here(kfp: Kfp, project: Path) -> None:
+    replay(kfp, "ok")
+    inv(project, "runs", "--on", "cluster")
+    run, step = id_of("ok"), "preprocessing"
+    uri = next(s for s in record(project, run)["steps"] if s["name"] == step)["outputs"]["train"]["uri"]
+    kfp.objects[uri.removeprefix("minio://")] = b"a,b\r\n1,x\r\n"
+    look = f"from tasks.shell import runs; print(runs[{run!r}][{step!r}].train.to_dict('list'))"
+
+    def looked() -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-c", look], cwd=project, capture_output=True, text=True)
+
+    assert f"it is at {uri}: inv runs.fetch {run} brings it here." in looked().stderr
+    said = inv(project, "runs.fetch", run, step)
+    place = f"runs/{run}/artifacts/{step}/train"
+    assert f"  {step} train: {place}\n" in said and (project / place).read_bytes() == b"a,b\r\n1,x\r\n"
+    assert looked().stdout == "{'a': [1], 'b': ['x']}\n"
+    assert "nothing is missing" in inv(project, "runs.fetch", run, step)
+
+    kfp.objects.clear()
+    refused = inv(project, "runs.fetch", run, code=1).stderr
+    assert "model of step training cannot be had: /artifacts/get answers 404" in refused
+    assert (project / place).is_file() and not list(project.glob("runs/**/*.partial"))
+
+
 def test_a_sweep_on_a_cluster_ends_with_a_table(kfp: Kfp, project: Path) -> None:
     replay(kfp, "loop")
     inv(project, "runs", "--on", "cluster")

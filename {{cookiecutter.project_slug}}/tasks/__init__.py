@@ -28,7 +28,10 @@ ALONE = (
     of.overview.version,
 )
 FAMILIES: dict[str, tuple[Any, ...]] = {
-    "runs": (of.runs.listing, of.runs.show, of.runs.logs, of.runs.compare, of.runs.report, of.runs.watch),
+    "runs": (
+        *(of.runs.listing, of.runs.show, of.runs.logs, of.runs.compare, of.runs.report, of.runs.watch),
+        of.runs.fetch,
+    ),
     "models": (of.models.listing, of.models.show, of.models.compare, of.models.promote, of.models.rollback),
     "cluster": (
         *(of.cluster.up, of.cluster.status, of.cluster.ui),

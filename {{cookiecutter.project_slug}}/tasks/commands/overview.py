@@ -17,8 +17,8 @@ GROUPS = {
     "models": ("models.list", "models.show", "models.compare", "models.promote", "models.rollback"),
     "images": ("build", "push", "disk", "prune"),
     "cluster": (
-        *("deploy", "schedule", "runs.watch", "cluster.up", "cluster.status", "cluster.ui"),
-        *("cluster.proxy", "cluster.down", "cluster.reset"),
+        *("deploy", "schedule", "runs.watch", "runs.fetch", "cluster.up", "cluster.status"),
+        *("cluster.ui", "cluster.proxy", "cluster.down", "cluster.reset"),
         *("aks.up", "aks.status", "aks.credentials", "aks.down"),
     ),
     "order": (

@@ -148,6 +148,39 @@ def watch(c: Context, id: str = "latest") -> None:
     finish(run, config)
 
 
+@task(
+    positional=["id", "steps"],
+    iterable=["steps"],
+    help={"id": f"{WHICH} on a cluster", "steps": "only what these steps made"},
+)
+def fetch(c: Context, steps: list[str], id: str = "latest") -> None:
+    """Bring here the tables and models of a cluster's run."""
+    if id != "latest" and any(step.name == id for step in _run("latest").steps):  # inv runs.fetch STEP
+        id, steps = "latest", [id, *steps]
+    run = _whole(c, _run(id))
+    if not run.remote:
+        raise fail(f"run {run.id} was on {run.engine}: what it made is here, in {run.folder.relative_to(ROOT)}")
+    chosen = [step_of(run, name) for name in steps] or run.steps
+    from ..kubeflow.connect import connect
+    from ..kubeflow.contents import bring, missing
+
+    api = connect(load_settings(c), say)
+    if api.host != run.remote["host"]:
+        raise fail(f"run {run.id} was on {run.remote['host']}, not on {api.host}: set kfp_host to where it was.")
+    wanted = [(step, name) for step in chosen for name in missing(step)]
+    problems = []
+    for step, name in wanted:
+        try:
+            say(f"  {printable(step.name)} {printable(name)}: {bring(api, run, step, name)}")
+        except OSError as problem:
+            problems.append(f"{name} of step {step.name} cannot be had: {problem}")
+        run.save()
+    if problems:
+        raise fail(printable("; ".join(problems)))
+    if not wanted:
+        say("nothing is missing: all that there is of it is here")
+
+
 def _refresh(c: Context, everything: bool = False) -> None:
     """Ask the server how runs on a cluster got on, where there are some; without it, they stay as they were."""
     if not everything and not any(run.remote and run.status == "running" for run in newest_first()):

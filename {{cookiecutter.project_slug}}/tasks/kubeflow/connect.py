@@ -1,9 +1,10 @@
 """The connection to a KFP API: where it is, with which token, and whether it answers."""
 
+import contextlib
 import os
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,7 +116,18 @@ def _headers() -> dict[str, str]:
 
 
 def fetched(api: Api, path: str, most: int, **query: str) -> bytes:
-    """What is at a path of the host that the SDK knows nothing of, at most so many bytes of it.
+    """What is at a path of the host that the SDK knows nothing of, at most so many bytes of it; raises as `chunks`."""
+    found = b""
+    with contextlib.closing(chunks(api, path, **query)) as coming:
+        for chunk in coming:
+            found += chunk
+            if len(found) >= most:
+                break
+    return found[:most]
+
+
+def chunks(api: Api, path: str, **query: str) -> Generator[bytes]:
+    """All of it, piece by piece.
 
     Raises `OSError` with the reason where there is no answer, and `Refused` where there is nothing or no right to it.
     """
@@ -130,12 +142,7 @@ def fetched(api: Api, path: str, most: int, **query: str) -> bytes:
             page = "text/html" in answer.headers.get("Content-Type", "") and "/apis/" in path  # of a login
             if answer.status_code != 200 or page:
                 raise Refused(f"{path.rstrip('/')} answers {'with a page' if page else answer.status_code}")
-            found = b""
-            for chunk in answer.iter_content(64 * 1024):
-                found += chunk
-                if len(found) >= most:
-                    break
-            return found[:most]
+            yield from answer.iter_content(64 * 1024)
     except requests.RequestException as error:  # which is an OSError too, with many words
         raise OSError(reason(error)) from None
 

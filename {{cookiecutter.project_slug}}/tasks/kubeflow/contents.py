@@ -1,4 +1,5 @@
-"""The contents of a cluster run that a record shows: metrics, reports and logs, fetched once and kept with the run.
+"""The contents of a cluster run: metrics, reports and logs, which its record shows, are fetched once and kept with it;
+tables, models and all else when they are asked for.
 
 Artifacts come from the UI's server, `GET HOST/artifacts/get` (frontend/server/handlers/artifacts.ts), logs too, since
 the launcher keeps what a step printed as an artifact; where that is missing, from the archive of the API,
@@ -14,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ..files import ROOT, write
-from ..runs.record import Run, Step
+from ..runs.record import Run, Step, in_runs, is_artifact
 from ..terminal import last_line
-from .connect import Api, fetched
+from .connect import Api, chunks, fetched
 
 # The kinds of artifacts that are fetched, and the bytes that are taken of each at most.
 METRICS, REPORTS = {"system.Metrics": 64 * 1024}, {"system.HTML": 4 * 2**20, "system.Markdown": 2**20}
@@ -29,11 +30,41 @@ _OTHERS = re.compile(rf"{_KLOG.pattern}|time=\"?\d{{4}}-.* level=|Error: exit st
 
 def artifact(api: Api, uri: str, most: int) -> bytes:
     """An artifact's content, at most so many bytes. Raises `OSError` with the reason where it cannot be had."""
+    return fetched(api, "/artifacts/get", most, **_query(uri), peek=str(most))
+
+
+def _query(uri: str) -> dict[str, str]:
     match = re.fullmatch(r"(\w+)://([^/]+)/(.+)", uri.partition("?")[0])
     if match is None or match[1] not in _SOURCES:
         raise OSError(f"the UI does not read {uri.partition('://')[0]}")
-    query = {"source": _SOURCES[match[1]], "bucket": match[2], "key": match[3]}
-    return fetched(api, "/artifacts/get", most, **query, peek=str(most))
+    return {"source": _SOURCES[match[1]], "bucket": match[2], "key": match[3]}
+
+
+def bring(api: Api, run: Run, step: Step, name: str) -> str:
+    """Fetch an artifact whole, so that it lies with the run; where that is. Raises `OSError` where it cannot be had."""
+    output, path = step.outputs[name], _place(run, step, name)
+    if not in_runs(path):
+        raise OSError(f"its place would be {path}, which is not in runs/")
+    partial = path.with_name(f"{path.name}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial.unlink(missing_ok=True)
+    try:
+        with partial.open("xb") as file:
+            file.writelines(chunks(api, "/artifacts/get", **_query(output["uri"])))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    output["path"] = path.relative_to(ROOT).as_posix()
+    return str(output["path"])
+
+
+def missing(step: Step) -> list[str]:
+    """The artifacts of a step that lie in a store and not here."""
+    return [
+        name
+        for name, output in step.outputs.items()
+        if is_artifact(output) and "://" in str(output["uri"]) and not _kept(output)
+    ]
 
 
 def archived_log(api: Api, run: Run, node: str) -> str:

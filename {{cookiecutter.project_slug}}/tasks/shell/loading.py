@@ -43,8 +43,8 @@ def place(run: Run, name: str, artifact: dict[str, Any]) -> Path:
     """Where an artifact lies in `runs/`. Raises `Trouble` where it is not there, or not here."""
     where = harmless(kept_at(artifact))
     if "://" in where:
-        page = f"; the run's page there has it: {run.remote['url']}" if run.remote else ""
-        raise Trouble(f"{name} is not on this machine, it is at {where}{page}.")
+        fetch = f": inv runs.fetch {run.id} brings it here" if run.remote else ""
+        raise Trouble(f"{name} is not on this machine, it is at {where}{fetch}.")
     try:
         path = (ROOT / where).resolve()
         inside, there = in_runs(path), path.is_file() or path.is_dir()
