@@ -98,9 +98,9 @@ def rollback(c: Context, yes: bool = False) -> None:
     with opened(config) as store:
         _sure(config, "the champion before this one is in use again", yes)
         was, found = store.rollback(by := getpass.getuser())
-        run = store.version(found).run
-    said = f"version {found} is the champion again, instead of version {was}"
-    say(said)
+        said = f"version {found} is the champion again, instead of version {was}"
+        say(said)
+        run = store.version(found).run if config.notify else ""
     tell_promoted(config, run, f"{said}, which {by} took back. Look at it: inv models.show {found}")
 
 
