@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as is_
 
-from shared.tables import is_number
+from shared.tables import is_number, is_text
 
 SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}  # what a number of a time's unit is divided by
 # Of a date: what tells a part of it, and what must differ from row to row for it to tell anything. The first of each
@@ -75,9 +75,11 @@ def feature(column: Any) -> Any:
         column = column.cast(pa.timestamp("s", getattr(type_, "tz", None)), safe=False).cast(pa.int64())
     elif is_.is_time(type_) or is_.is_duration(type_):
         column, divisor = column.cast(pa.int32() if type_.bit_width == 32 else pa.int64()), SECOND[type_.unit]
+    elif is_text(type_):
+        return column.to_numpy(zero_copy_only=False)
     elif not (is_number(type_) or is_.is_boolean(type_) or is_.is_null(type_)):
         return np.array([None if value is None else str(value) for value in column.to_pylist()], dtype=object)
-    return finite(column) / divisor
+    return finite(column) if divisor == 1 else finite(column) / divisor
 
 
 def part(column: Any, name: str) -> Any:
@@ -93,7 +95,8 @@ def as_local(column: Any) -> Any:
 def finite(column: Any) -> Any:
     """Numbers as float64, shape (rows,): models take missing values as NaN, but no infinite ones."""
     numbers = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    return np.where(np.isfinite(numbers), numbers, np.nan)
+    infinite = np.isinf(numbers)
+    return np.where(infinite, np.nan, numbers) if infinite.any() else numbers
 
 
 def is_date(type_: Any) -> bool:

@@ -10,22 +10,36 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from markupsafe import Markup
 from pyarrow.parquet import ParquetFile
 
 from shared.features import feature
 from shared.plots import histogram
-from shared.tables import batches, schema_of
+from shared.tables import batches, rows_of, schema_of
 
 SAMPLE = 10_000  # rows, about so many and by chance, that the distributions of a larger table are drawn from
 
 
-def describe(table: Path, rows: int, missing: Counter[str], hints: Mapping[str, str]) -> list[tuple[object, ...]]:
+def survey(table: Path) -> tuple[Counter[str], Any]:
+    """How many values each column lacks, and about SAMPLE rows of the table, each with the same chance."""
+    schema, chance, share = schema_of(table), np.random.default_rng(0), min(SAMPLE / max(rows_of(table), 1), 1)
+    missing, parts = Counter(dict.fromkeys(schema.names, 0)), []
+    for batch in batches(table):
+        for name, column in zip(schema.names, batch.columns, strict=True):
+            missing[name] += pc.sum(pc.is_null(column, nan_is_null=True)).as_py() or 0
+        parts.append(batch.filter(pa.array(chance.random(batch.num_rows) < share)))
+    return missing, pa.Table.from_batches(parts, schema)
+
+
+def describe(
+    table: Path, sample: Any, missing: Mapping[str, int], hints: Mapping[str, str]
+) -> list[tuple[object, ...]]:
     """A row for each column: name, type, missing values, a histogram, the values in words, and what is to be noted.
 
     `hints` are notes on some columns, by name.
     """
-    sample, extent = draw(table, rows), extents(table)
+    rows, extent = rows_of(table), extents(table)
     values = {field.name: feature(sample.column(field.name)) for field in sample.schema}
     same = copies(values)
     described: list[tuple[object, ...]] = []
@@ -46,13 +60,6 @@ def describe(table: Path, rows: int, missing: Counter[str], hints: Mapping[str, 
         noted = [*notes(field.type, known, gaps, rows, counts), *same.get(name, []), hints.get(name, "")]
         described.append((name, field.type, share, plot, words, "; ".join(filter(None, noted))))
     return described
-
-
-def draw(table: Path, rows: int) -> Any:
-    """About SAMPLE rows of the table, each with the same chance."""
-    chance, share = np.random.default_rng(0), min(SAMPLE / max(rows, 1), 1)
-    parts = [batch.filter(pa.array(chance.random(batch.num_rows) < share)) for batch in batches(table)]
-    return pa.Table.from_batches(parts, schema_of(table))
 
 
 def is_count(type_: Any, ends: tuple[Any, Any] | None, rows: int) -> bool:

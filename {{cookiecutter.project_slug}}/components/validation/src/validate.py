@@ -1,7 +1,5 @@
 """Validation: is the table what schema.yaml says? A report either way; the step fails where it is not."""
 
-from collections import Counter
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,10 +7,9 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
-import pyarrow.compute as pc
 from typer import Option
 
-from description import SAMPLE, describe
+from description import SAMPLE, describe, survey
 from schema_yaml import load_schema
 from shared.features import is_date
 from shared.hints import leaks
@@ -48,10 +45,10 @@ def main(
     if held:
         write_text(held, declared_by.read_text(encoding="utf-8"))
     with writing(validated) as temporary:
-        missing = missing_values(table)
+        missing, sample = survey(table)
         failures = validate(table, rules, temporary)
         rows, hints = rows_of(table), leaks(table, target, problem_type)
-        write_report(report, table, missing, failures, hints)
+        write_report(report, describe(table, sample, missing, hints), rows, failures)
         shape = {"rows": rows, "columns": len(missing)}
         counts = {"violations": len(failures), "missing_values": missing.total()}
         write_metadata(executor_input, {"validated": shape, "report": shape | counts})
@@ -65,15 +62,6 @@ def main(
                 f"schema.yaml does not hold: {'; '.join(said[:3])}{more}. Correct the source or schema.yaml."
             )
         account_for_rows(table, temporary)
-
-
-def missing_values(table: Path) -> Counter[str]:
-    """How many values each column lacks."""
-    missing = Counter(dict.fromkeys(schema_of(table).names, 0))
-    for batch in batches(table):
-        for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            missing[name] += pc.sum(pc.is_null(column, nan_is_null=True)).as_py() or 0
-    return missing
 
 
 def validate(table: Path, schema: pandera.DataFrameSchema, target: Path) -> Failures:
@@ -177,13 +165,10 @@ def sentence(column: str, check: str, count: int, first: list[str]) -> str:
     return f"{column}: {check} failed for {count} row{'s' * (count > 1)}{example}"
 
 
-def write_report(
-    report: Path, table: Path, missing: Counter[str], failures: Failures, hints: Mapping[str, str]
-) -> None:
+def write_report(report: Path, columns: list[tuple[object, ...]], rows: int, failures: Failures) -> None:
     failed = [(*key, count or "", ", ".join(first)) for key, (count, first) in failures.items()]
-    rows = rows_of(table)
     title = f"{len(failed)} check{'s' * (len(failed) > 1)} failed" if failed else "the table holds"
-    values = {"rows": rows, "sample": SAMPLE, "failed": failed, "columns": describe(table, rows, missing, hints)}
+    values = {"rows": rows, "sample": SAMPLE, "failed": failed, "columns": columns}
     write_text(report, render(REPORT, title=f"Validation: {title}", **values))
 
 
