@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -184,6 +185,14 @@ def test_what_the_first_rows_leave_open_is_told_by_all_rows(
     assert found.notes["words"] == "10 values 'N/A' taken as missing"
     assert found.notes["some"] == "1 value '?' taken as missing"
     assert found.notes["nothing"] == "10 values 'NA' taken as missing"
+
+
+def test_columns_without_a_value_take_no_time(gathering: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text(",".join(f"c{n}" for n in range(30)) + "\n")  # each took a second
+    began = time.monotonic()
+    with pytest.raises(gathering.StepError, match="no rows"):
+        gathering.gather(str(tmp_path / "table.csv"), tmp_path / "out")
+    assert time.monotonic() - began < 10
 
 
 def test_a_word_for_missing_is_counted_whatever_its_letters(gathering: ModuleType, tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ def decide_all(connection: Any, source: str, names: Sequence[str], reading: Read
             likely[c].append(told)
     source = at_hand(connection, source, pairs)
     found = in_parts(count, connection, source, likely, missing)
-    if odd := {c: with_numbers(likely[c]) for c, fit in found.items() if is_odd(fit)}:
-        found |= in_parts(look_at, connection, source, odd, missing)
+    odd = {c: with_numbers(likely[c]) if fit.values > fit.missing else [] for c, fit in found.items() if is_odd(fit)}
+    found |= in_parts(look_at, connection, source, odd, missing)  # without values none is asked for: each takes long
     decimal = reading.decimal or decimal_of(found.values(), delimiter)
     if decimal == "," and (points := {c: with_numbers(likely[c]) for c in found if may_be_grouped(found[c])}):
         found |= in_parts(look_at, connection, source, points, missing)
