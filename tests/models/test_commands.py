@@ -102,7 +102,7 @@ def test_a_change_of_the_champion_that_cannot_be_read_is_said_and_mended_by_a_pr
     listed = inv(project, "models")
     assert "which version is in use is not known: champion/" in listed.stderr and "champion" not in listed.stdout
     assert "perhaps in use" in inv(project, "models.show", "1").stdout
-    assert "Restore that file, or choose a version" in inv(project, "run", "scoring", code=1).stderr
+    assert "Restore that, or choose another version" in inv(project, "run", "scoring", code=1).stderr
     assert "version 1 is the champion" in inv(project, "models.promote", "1").stdout
     inv(project, "run", "scoring")
     assert champion(project) == 1
@@ -120,10 +120,33 @@ def test_the_same_run_again_is_served_from_the_cache_and_another_champion_is_jud
     inv(project, "run")
     inv(project, "run")
     assert all(cached(project).values()), "a run that made the champion is not judged against its own model"
+    inv(project, "run", "scoring")
+    kept = newest(project)["id"]
     shutil.rmtree(project / "models")
-    inv(project, "run")
+    said = inv(project, "models", code=1).stderr
+    assert f"the model store 'models' has no version any more: in run {kept} it had version 1" in said
+    assert "has no version any more" in inv(project, "models.show", code=1).stderr
+    assert "the model store 'models' has no version, or none any more" in inv(project, "run", "scoring", code=1).stderr
+    inv(project, "run", "-p", "max_iter=1")
     assert not cached(project)["registration"], "what is gone is kept anew"
     assert versions(project).keys() == {1}
+    inv(project, "run", "scoring")
+    assert not cached(project)["champion"], "another version 1 than that which is in the cache"
+
+
+def test_a_champion_that_is_cut_stops_scoring_and_no_training(bake: Bake) -> None:
+    project = bake()
+    inv(project, "run")
+    (project / "models" / "versions" / "000001.json").write_text("{")
+    assert "versions/000001.json: Expecting property name" in inv(project, "run", "scoring", code=1).stderr
+    inv(project, "run", "-p", "max_iter=1")
+    logs = inv(project, "runs.logs", "latest", "champion", "registration").stdout
+    assert "version 1 of the model store cannot be read" in logs
+    assert "version 2 is kept; it waits for inv models.promote 2: it cannot be held against the champion" in logs
+    inv(project, "models.promote", "2")
+    shutil.rmtree(project / "models" / "versions")
+    assert "2        champion  unreadable" in inv(project, "models").stdout
+    assert "the model store has no version 2; it has: none. Restore" in inv(project, "models.show", code=1).stderr
 
 
 def test_a_store_in_a_bucket_is_used_like_a_folder(bake: Bake) -> None:

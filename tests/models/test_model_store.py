@@ -1,6 +1,7 @@
 """The model store: what is kept stays as it is, by folder, bucket and MLflow, however many write at once."""
 
 import json
+import shutil
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from shared.mlflow_api import Mlflow
+from shared.mlflow_store import MlflowStore
 from shared.model_store import store_at
 from shared.model_versions import MODEL, Changed, Version
 from shared.objects import objects_at
@@ -101,6 +104,21 @@ def test_the_state_changes_with_the_champion(place: str, tmp_path: Path) -> None
     assert store.state() != first
 
 
+def test_a_store_that_was_deleted_and_filled_anew_is_another_one(tmp_path: Path, mlflow: Any) -> None:
+    for place in (str(tmp_path / "models"), f"mlflow+{mlflow.address}#{uuid.uuid4()}"):
+        states = []
+        for content in (b"1", b"2"):
+            store = store_at(place)
+            store.promote(added(place, tmp_path, content), "somebody")
+            assert store.used() == 1
+            states.append(store.state())
+            if isinstance(store, MlflowStore):
+                Mlflow(mlflow.address).delete("registered-models/delete", name=place.rpartition("#")[2])
+            else:
+                shutil.rmtree(place)
+        assert states[0] != states[1], "or what was made with the old champion would be served from the cache"
+
+
 def test_a_store_that_was_cut_or_changed_is_found_out(tmp_path: Path) -> None:
     place = tmp_path / "models"
     version = added(str(place), tmp_path, b"a model")
@@ -191,6 +209,8 @@ def test_a_place_that_cannot_be_is_a_sentence(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "file").write_text("")
     with pytest.raises(StepError, match="cannot be used: Not a directory"):
         added(str(tmp_path / "file"), tmp_path, b"a model")
+    with pytest.raises(StepError, match="cannot be used: Not a directory"):
+        store_at(str(tmp_path / "file")).numbers()
     with s3() as (variables, _):
         for name, value in variables.items():
             monkeypatch.setenv(name, value)

@@ -33,7 +33,7 @@ def scored(project: Path, *given: str, code: int = 0) -> Any:
 
 def test_a_project_without_a_champion_says_what_to_do(bake: Bake) -> None:
     said = scored(bake(), "source=sample://penguins", code=1).stderr
-    assert "champion: the model store has no champion. Train one, inv run, or choose one" in said
+    assert "champion: the model store 'models' has no version, or none any more. Train one: inv run" in said
 
 
 def test_each_new_row_is_delivered_with_its_number_and_the_models_version(project: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_table_of_another_kind_is_refused_by_the_champions_schema(project: Pat
     rows = penguin_rows(project)
     rows.drop(columns="species").to_csv(project / "lacks.csv", index=False)
     said = scored(project, "source=lacks.csv", "destination=out/lacks.csv", code=1).stderr
-    assert "validation: schema.yaml does not hold: species: the column is missing" in said
+    assert "validation: the champion's schema does not hold: species: the column is missing. Correct the source" in said
     assert not (project / "out" / "lacks.csv").exists() and newest(project)["status"] == "failed"
 
 

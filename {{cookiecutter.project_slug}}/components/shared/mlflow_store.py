@@ -52,7 +52,8 @@ class MlflowStore(Store):
     def state(self) -> str:
         model = self._model()
         used = _used(model)
-        return f"champion {_last(model)} is {used}" if used else f"none at {now()}"
+        made = model.get("creation_timestamp", "")  # of another one, where the registered model was deleted since
+        return f"champion {_last(model)} is {used} since {made}" if used else f"none at {now()}"
 
     def link(self, version: Version) -> str:
         return f"{self._mlflow.address}/#/models/{self._name}/versions/{version.number}"

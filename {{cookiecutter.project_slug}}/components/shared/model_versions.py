@@ -51,6 +51,13 @@ class Change:
     unreadable: str = ""  # why, of one that cannot be read: which version is in use after it is not known
 
 
+class Unreadable(StepError):
+    """Something of a version, or of which one is in use, is gone, cut or changed; others can be used as ever."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"{said}. Restore that, or choose another version: inv models.promote VERSION")
+
+
 class Changed(StepError):
     """The champion is not the one that was looked at."""
 
@@ -106,7 +113,7 @@ class Store(ABC):
             return version_of(number, lambda: self._entry(number))
         except FileNotFoundError:
             known = ", ".join(map(str, self.numbers()[-10:])) or "none"
-            raise StepError(f"the model store has no version {number}; it has: {known}.") from None
+            raise Unreadable(f"the model store has no version {number}; it has: {known}") from None
 
     def versions(self) -> tuple[list[Version], dict[int, str]]:
         """All versions that can be read, the newest last, and of the others by their numbers why they cannot."""
@@ -124,13 +131,10 @@ class Store(ABC):
         return holding(self._written())
 
     def used(self) -> int:
-        """The number of the version in use; 0 if there is none. Raises StepError where that is not known."""
+        """The number of the version in use; 0 if there is none. Raises Unreadable where that is not known."""
         changes = self.changes()
         if changes and changes[-1].unreadable:
-            raise StepError(
-                f"which version of the model store is in use is not known: {changes[-1].unreadable}. "
-                "Restore that file, or choose a version: inv models.promote VERSION"
-            )
+            raise Unreadable(f"which version of the model store is in use is not known: {changes[-1].unreadable}")
         return changes[-1].version if changes else 0
 
     def champion(self) -> Version | None:
@@ -175,12 +179,9 @@ class Store(ABC):
             try:
                 self._copy(version, name, temporary)
             except FileNotFoundError:
-                raise StepError(f"the {name} of version {version.number} is gone from the model store.") from None
+                raise Unreadable(f"the {name} of version {version.number} is gone from the model store") from None
             if sha256(temporary) != digest:
-                raise StepError(
-                    f"the {name} of version {version.number} is not what was kept: it is cut or was changed. "
-                    "Promote another version."
-                )
+                raise Unreadable(f"the {name} of version {version.number} is not what was kept: it was cut or changed")
 
 
 def holding(changes: Iterable[Change]) -> list[Change]:
@@ -214,14 +215,14 @@ def entry(found: Any, kind: Any) -> dict[str, Any]:
 
 
 def version_of(number: int, read: Callable[[], Any]) -> Version:
-    """The version that an entry of a store tells of, which is read here. Raises StepError where it is none."""
+    """The version that an entry of a store tells of, which is read here. Raises Unreadable where it is none."""
     try:
         version = Version(**entry(read(), Version))
         measured = [*(each["bytes"] for each in version.files.values()), *version.metrics.values()]
         if not version.digest or version.number != number or not all(isinstance(n, int | float) for n in measured):
             raise ValueError("its number, its model or its metrics are not there")
     except (ValueError, TypeError, KeyError, AttributeError) as problem:
-        raise StepError(f"version {number} of the model store cannot be read: {problem}.") from problem
+        raise Unreadable(f"version {number} of the model store cannot be read: {problem}") from problem
     return version
 
 

@@ -54,7 +54,10 @@ class Folder:
         self._path = path
 
     def names(self, folder: str) -> list[str]:
-        return self._told(lambda: [path.name for path in (self._path / folder).glob("*")])
+        try:
+            return self._told(lambda: [path.name for path in (self._path / folder).iterdir()])
+        except FileNotFoundError:
+            return []
 
     def read(self, key: str) -> bytes:
         return self._told(lambda: (self._path / key).read_bytes())

@@ -8,12 +8,13 @@ from typing import Any
 from invoke.context import Context
 from invoke.tasks import task
 
+from ..models.gone import gone
 from ..models.listing import comparison, details
 from ..models.listing import listing as table_of_versions
 from ..models.store import opened
 from ..models.telling import tell_promoted
 from ..project.notifying import check_notify
-from ..project.settings import load_settings
+from ..project.settings import Settings, load_settings
 from ..terminal import fail, printable, say
 from .asking import sure_outside
 
@@ -23,9 +24,14 @@ WHICH = "a version's number, champion, or the id of a run that made one; without
 @task(name="list", default=True, help={"json": "print a JSON list, for programs"})
 def listing(c: Context, json: bool = False) -> None:
     """List the versions of the model, newest first."""
-    with opened(load_settings(c)) as store:
+    config = load_settings(c)
+    with opened(config) as store:
         found, unreadable = store.versions()
         champion = _in_use(store)
+        if champion and champion not in [*unreadable, *(each.number for each in found)]:
+            unreadable[champion] = "it is gone from the model store"
+    if not found and not unreadable and (why := gone(config)):
+        raise fail(f"the model store {config.models!r} has no version {why}")
     if json:
         import json as codec
 
@@ -42,8 +48,8 @@ def listing(c: Context, json: bool = False) -> None:
 @task(positional=["version"], help={"version": WHICH, "json": "print JSON, for programs"})
 def show(c: Context, version: str = "champion", json: bool = False) -> None:
     """Show one version: metrics, parameters, files, its run."""
-    with opened(load_settings(c)) as store:
-        found, changes = _version(store, version), store.changes()
+    with opened(config := load_settings(c)) as store:
+        found, changes = _version(store, version, config), store.changes()
         link = store.link(found)
     if json:
         import json as codec
@@ -61,10 +67,10 @@ def show(c: Context, version: str = "champion", json: bool = False) -> None:
 @task(positional=["versions"], iterable=["versions"], help={"versions": "two or more; of one, it and the champion"})
 def compare(c: Context, versions: list[str]) -> None:
     """Compare versions: metrics, and what differs."""
-    with opened(load_settings(c)) as store:
+    with opened(config := load_settings(c)) as store:
         champion = _in_use(store)
         names = versions if len(versions) > 1 else [*(versions or ["latest"]), "champion"]
-        found = [_version(store, name) for name in names]
+        found = [_version(store, name, config) for name in names]
     say(comparison(found, champion))
 
 
@@ -77,7 +83,7 @@ def promote(c: Context, version: str, yes: bool = False) -> None:
     config = load_settings(c)
     check_notify(config)
     with opened(config) as store:
-        found, before = _version(store, version), _in_use(store)
+        found, before = _version(store, version, config), _in_use(store)
         if before == found.number:
             say(f"version {found.number} is the champion already")
             return
@@ -119,13 +125,13 @@ def _sure(config: Any, what: str, yes: bool) -> None:
         sure_outside(config, f"{what} in {config.models}", yes)
 
 
-def _version(store: Any, name: str) -> Any:
+def _version(store: Any, name: str, config: Settings) -> Any:
     """The version that is meant. Raises `Exit` where there is none."""
-    if name == "champion":
-        if found := store.champion():
-            return found
-        raise fail("there is no champion yet: inv run, or inv models.promote VERSION")
+    if name == "champion" and (found := store.champion()):
+        return found
     numbers = store.numbers()
+    if name == "champion" and numbers:
+        raise fail("there is no champion: inv models.promote VERSION chooses one, of those that inv models lists.")
     if name == "latest" and numbers:
         return store.version(numbers[-1])
     if name.isdecimal() and int(name) in numbers:
@@ -134,5 +140,6 @@ def _version(store: Any, name: str) -> Any:
     if made:
         return made[-1]
     if not numbers:
-        raise fail("the model store has no version yet; a run makes one: inv run")
+        why = gone(config) or "yet; a run makes one: inv run"
+        raise fail(f"the model store {config.models!r} has no version {why}")
     raise fail(f"the model store has no version '{name}', and none of a run of that id. Look at: inv models")

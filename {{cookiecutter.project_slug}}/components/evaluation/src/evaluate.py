@@ -30,7 +30,7 @@ def main(
     decision: Annotated[Path, Option(help="Decision to write: promote, keep or wait.")],
     reason: Annotated[Path, Option(help="Why, in words, to write.")],
     problem_type: Annotated[Literal["classification", "regression"], Option(help="What it is.")] = "classification",
-    champion_version: Annotated[int, Option(help="The champion's version; 0 if there is none.")] = 0,
+    champion_version: Annotated[int, Option(help="The champion's version; 0: none, -1: it cannot be used.")] = 0,
     champion_target: Annotated[str, Option(help="Column that the champion predicts.")] = "",
     champion_problem_type: Annotated[str, Option(help="What that is.")] = "",
     promotion: Annotated[str, Option(help="The rules, as JSON.")] = "{}",
@@ -42,7 +42,9 @@ def main(
     said = target_values(table.column(predicted(table.column_names)[0]), problem_type)
     its, why_not = None, ""
     if champion_version:
-        if (champion_target, champion_problem_type) != (target, problem_type):
+        if champion_version < 0:
+            why_not = "it cannot be used: the log of the step champion says why"
+        elif (champion_target, champion_problem_type) != (target, problem_type):
             why_not = f"that predicts {champion_target!r} ({champion_problem_type})"
         else:
             its, why_not = answers(champion, table)

@@ -68,7 +68,8 @@ def decided(rules: Rules, value: float, champion: int, found: Comparison | None,
         word = "at most" if metric in ERRORS else "at least"
         return Decision(KEEP, f"its {metric} is {value:.4g}, and promotion wants {word} {limit:g}")
     if why_not:
-        return Decision(WAIT, f"it cannot be held against version {champion}: {why_not}")
+        version = f"version {champion}" if champion > 0 else "the champion"
+        return Decision(WAIT, f"it cannot be held against {version}: {why_not}")
     said = "there is no champion yet"
     if found:
         said = f"its {metric} is {found.first:.4g}, against {found.second:.4g} of version {champion}"

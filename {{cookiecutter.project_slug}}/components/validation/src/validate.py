@@ -58,9 +58,10 @@ def main(
         print(f"{rows} rows, {len(missing)} columns; missing values: {gaps}", *suspicious, *said, sep="\n")
         if said:
             more = f"; and {len(said) - 3} more" if len(said) > 3 else ""
-            raise StepError(
-                f"schema.yaml does not hold: {'; '.join(said[:3])}{more}. Correct the source or schema.yaml."
-            )
+            which, what = "schema.yaml", "the source or schema.yaml"
+            if declared_by != SCHEMA:
+                which, what = "the champion's schema", "the source, or train anew with another schema.yaml"
+            raise StepError(f"{which} does not hold: {'; '.join(said[:3])}{more}. Correct {what}.")
         account_for_rows(table, temporary)
 
 
