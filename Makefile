@@ -25,7 +25,7 @@ lint: .venv/ready ## ruff and mypy, on the template and on the project in it
 	$(VENV)/ruff format --check --config pyproject.toml .
 	$(VENV)/mypy kf_template_answers.py hooks tests $(wildcard benchmarks)
 
-bench: .venv/ready ## the benchmarks
+bench: .venv/ready ## the benchmarks: 20 minutes on an idle machine; a broken promise fails
 	$(VENV)/python benchmarks/run.py
 
 lock: .venv/ready ## renew requirements.txt, with the project's own versions where both have a package

@@ -1,19 +1,16 @@
 """What the executor of pipelines costs beyond the processes that it starts, measured in one run."""
 
-import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import time
 from datetime import datetime
 from pathlib import Path
 
-TEMPLATE = Path(__file__).resolve().parents[1]
-PROJECT = TEMPLATE / "{{cookiecutter.project_slug}}"
-INVOKE = [sys.executable, "-m", "invoke"]
-ROW = tuple[str, str, str]
+from figures import Figure, compared, taken
+from measuring import in_turn
+from projects import PROJECT, inv, run_of
 
 SETTINGS = """\
 project: speed
@@ -78,12 +75,12 @@ def project(folder: Path, pipeline: str, count: int) -> Path:
     return root
 
 
-def spent(root: Path, *arguments: str) -> float:
+def spent(root: Path) -> float:
     """The seconds of a run without what comes before its first step and after its last, from its record."""
-    subprocess.run([*INVOKE, "run", "--no-cache", *arguments], cwd=root, check=True, stdout=subprocess.DEVNULL)
-    record = json.loads(max(root.glob("runs/*/run.json")).read_text(encoding="utf-8"))
-    starts = [_moment(step["started"]) for step in record["steps"]]
-    ends = [_moment(step["started"]) + step["seconds"] for step in record["steps"]]
+    inv(root, "run", "--no-cache")
+    steps = run_of(root)["steps"]
+    starts = [_moment(step["started"]) for step in steps]
+    ends = [_moment(step["started"]) + step["seconds"] for step in steps]
     return float(max(ends) - min(starts))
 
 
@@ -100,27 +97,18 @@ def xargs(count: int, at_a_time: int) -> float:
     return time.perf_counter() - start
 
 
-def costs(folder: Path) -> list[ROW]:
-    """The rows of the table for the executor."""
+def costs(folder: Path) -> list[Figure]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     many = {count: project(folder, TRIVIAL, count) for count in (100, 300, 1000)}
-    ours, theirs = [], []
-    for _ in range(3):  # in turn, so that what else the machine does falls on both
-        theirs.append(xargs(100, cores))
-        ours.append(spent(many[100]))
-    base, alone = statistics.median(theirs), statistics.median(ours)
-    larger = {count: spent(many[count]) for count in (300, 1000)}
+    (theirs, ours), load = in_turn(7, lambda: xargs(100, cores), lambda: spent(many[100]), warm_up=True)
+    beyond = [(mine - other) / 100 * cores * 1000 for mine, other in zip(ours, theirs, strict=True)]
+    (hundred, three, thousand), load_of_many = in_turn(3, *(lambda root=root: spent(root) for root in many.values()))
     single, double = project(folder, TRAININGS, 1), project(folder, TRAININGS, 2)
-    one, two = [], []
-    for _ in range(3):
-        one.append(spent(single))
-        two.append(spent(double))
-    once, twice = statistics.median(one), statistics.median(two)
+    (one, two), load_of_trainings = in_turn(3, lambda: spent(single), lambda: spent(double))
     return [
-        ("100 trivial steps, against the same processes under `xargs -P`", "at most 1.2x",
-         f"{alone / base:.2f}x ({alone:.2f} s against {base:.2f} s, {cores} at a time)"),
-        ("What a step costs beyond its process", "at most 20 ms", f"{(alone - base) / 100 * cores * 1000:.1f} ms"),
-        ("300 steps, against 100", "linear: at most 3.3x", f"{larger[300] / alone:.2f}x"),
-        ("1,000 steps, against 100", "linear: at most 11x", f"{larger[1000] / alone:.2f}x"),
-        ("Two trainings side by side, against one", "at most 1.2x", f"{twice / once:.2f}x ({twice:.1f} s)"),
-    ]  # fmt: skip
+        compared("xargs", ours, theirs, load, f"{cores} at a time"),
+        taken("step", beyond, load),
+        compared("steps-300", three, hundred, load_of_many),
+        compared("steps-1000", thousand, hundred, load_of_many),
+        compared("side-by-side", two, one, load_of_trainings),
+    ]

@@ -1,0 +1,1 @@
+"""The five steps as nodes of Kedro."""

@@ -1,0 +1,1 @@
+"""Kedro wants this module; its defaults hold."""
