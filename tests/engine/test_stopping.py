@@ -37,6 +37,25 @@ def test_a_stopped_run_says_so_and_leaves_no_process(flow: Project, number: sign
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+@pytest.mark.parametrize("ends", [True, False], ids=["tidies up", "goes on"])
+def test_a_step_that_is_stopped_can_tidy_up_and_is_killed_where_it_goes_on(flow: Project, ends: bool) -> None:
+    flow.adding_does(
+        "import signal, sys, time\n"
+        f"signal.signal(signal.SIGTERM, lambda *_: sys.exit(143) if {ends} else None)\n"
+        "try:\n    open('half', 'w').close()\n    [time.sleep(0.1) for _ in range(600)]\n"
+        "finally:\n    import os; os.remove('half')"
+    )
+    half = flow.root / "half"
+    process = flow.start("run")
+    wait_for(half.exists)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "was stopped" in err, out + err
+    assert half.exists() != ends and time.monotonic() - begun < 10
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 def test_what_waits_for_its_next_try_is_stopped_at_once(flow: Project) -> None:
     retry = 'add(a=n).set_retry(3, backoff_duration="60s", backoff_factor=1)'
     flow.write("pipeline.py", PIPELINE.replace("add(a=n)", retry))

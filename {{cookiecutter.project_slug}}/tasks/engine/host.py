@@ -116,10 +116,14 @@ class Processes:
         process.wait()
 
     def stop(self) -> None:
-        """Kill all that runs, and let nothing new start. Does not wait: it is called from a signal handler."""
-        self.stopping = True
+        """Ask all that runs to end, or where that was asked for already, kill it; and let nothing new start.
+
+        What is half-written outside of the run's folder is removed by a step that is asked. Does not wait: it is called
+        from a signal handler.
+        """
+        asked, self.stopping = self.stopping, True
         for process in list(self._running):
-            _kill(process)
+            _kill(process, asked)
         if self._warm:
             self._warm.stop()
 
@@ -138,11 +142,11 @@ def _in_pdb(command: list[str], log: Path) -> list[str]:
     return [command[0], str(DEBUGGING), str(log), *command[1:]]
 
 
-def _kill(process: Process) -> None:
-    """Kill a process and its group; on Windows, which has no groups, its children."""
+def _kill(process: Process, surely: bool = True) -> None:
+    """Kill a process and its group, or ask them to end; on Windows, which has no groups, kill it and its children."""
     if sys.platform != "win32":
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL if surely else signal.SIGTERM)
         return
     assert isinstance(process, subprocess.Popen)
     import psutil

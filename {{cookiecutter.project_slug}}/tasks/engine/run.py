@@ -28,7 +28,8 @@ from .values import value_of
 from .walk import Walk
 from .warm import Warm
 
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK", "SIGALRM")
+GRACE = 2  # seconds in which a step that is asked to end can tidy up; then it is killed
 SILENCE = float(os.environ.get("KF_TEMPLATE_SILENCE_SECONDS", "300"))  # after which a step without output is spoken of
 
 
@@ -140,13 +141,16 @@ class LocalRun:
     def _stoppable(self) -> Iterator[None]:
         """While it lasts, Ctrl-C and the signals like it end the steps that run, and no others are started.
 
-        The handler only asks for the end; a second signal finds that asked for already. After that, signals are not
-        heard any more: what is left to do is to write the record and the page, which is short and is not to be cut.
+        The handler only asks for the end; a second signal, or the alarm after GRACE, kills what goes on. After that,
+        signals are not heard any more: what is left to do is to write the record and the page, which is short and is
+        not to be cut.
         """
 
         def stop(number: int, frame: Any) -> None:
             if self._debug and number == signal.SIGINT:
                 return  # which is for pdb
+            if not self._asked_to_stop and hasattr(signal, "setitimer"):
+                signal.setitimer(signal.ITIMER_REAL, GRACE)
             self._asked_to_stop = True
             self._launcher.stop()
             self._steps.stop()
