@@ -113,6 +113,8 @@ def test_a_wrong_version_is_a_sentence(project: Path) -> None:
         said = inv(project, "models.promote", name, code=1).stderr
         assert f"the model store has no version '{name}'" in said and "inv models" in said
     assert "no model store is set" in inv(project, "models", code=1, INVOKE_MODELS="").stderr
+    used = str(champion(project))
+    assert f"version {used} alone cannot be compared" in inv(project, "models.compare", used, code=1).stderr
 
 
 def test_the_same_run_again_is_served_from_the_cache_and_another_champion_is_judged_anew(bake: Bake) -> None:

@@ -105,11 +105,11 @@ def test_a_destination_that_cannot_be_is_a_sentence(tmp_path: Path, destination:
 
 def test_a_delivery_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(28, "Error writing bytes to file. Detail: [errno 28] No space left on device")  # as pyarrow does
 
     path = predictions(tmp_path)
     monkeypatch.setattr(deliver, "write", full)
-    with pytest.raises(StepError, match="cannot be written: No space left on device"):
+    with pytest.raises(StepError, match="cannot be written: No space left on device. Mend"):
         deliver.main(path, tmp_path / "delivered", str(tmp_path / "out" / "table.csv"))
     assert list((tmp_path / "out").iterdir()) == []
 

@@ -48,6 +48,14 @@ def test_the_number_is_held_against_validation_baselines_and_earlier_runs(three:
     assert "since the run before" not in top_of(project, first), "there was none"
 
 
+def test_of_columns_that_have_drifted_none_is_the_best(three: tuple[Project, list[str]]) -> None:
+    project, (first, second, third) = three
+    for run, drifted in ((first, 0), (second, 1), (third, 3)):
+        gave(project, run, {"drifted_columns": drifted})
+    top = top_of(project, third)
+    assert "drifted_columns 3 +2 since the run before" in top and "the best run" not in top
+
+
 def test_the_setting_names_the_number(three: tuple[Project, list[str]]) -> None:
     project, (first, second, third) = three
     for run, error in ((first, 2.0), (second, 1.0), (third, 3.0)):

@@ -65,7 +65,7 @@ def sorted_by(runs: list[Run], name: str) -> list[Run]:
 
 
 def lower_is_better(metric: str) -> bool:
-    words = ("rmse", "mae", "mse", "loss", "error", "std", "seconds")
+    words = ("rmse", "mae", "mse", "loss", "error", "std", "seconds", "drifted", "psi")
     return any(word in metric.lower().split(".")[-1].split("_") for word in words)
 
 

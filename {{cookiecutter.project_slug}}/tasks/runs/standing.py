@@ -43,7 +43,7 @@ def standing(run: Run, before: list[Run], metric: str = "") -> Standing | None:
     change = value - alike[0].metrics[metric] if alike else 0
     beside = _validated(run, metric)
     top = best(metric, [each.metrics[metric] for each in alike] if len(alike) > 1 else [])
-    if alike:
+    if alike and not metric.startswith("drifted"):  # which says something of the data alone
         found_best = alike[min(top, default=0)]
         beside.append(Beside("the best run before", number(found_best.metrics[metric]), found_best.id))
     return Standing(metric, number(value), f"{change:+.3g}" if change else "", beside)

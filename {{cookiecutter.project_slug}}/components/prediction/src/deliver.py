@@ -1,5 +1,6 @@
 """Delivery: the predictions go where they are wanted, whole or not at all, and replace nothing unasked."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,7 +69,7 @@ def destined(destination: str, overwrite: bool) -> Iterator[Path]:
         except FileExistsError:  # which has come there meanwhile
             raise there_is(destination) from None
     except OSError as problem:
-        said = problem.strerror or problem
+        said = os.strerror(problem.errno) if problem.errno else problem  # what pyarrow says is about its temporary file
         raise StepError(f"destination {destination!r} cannot be written: {said}. Mend that.") from problem
 
 
