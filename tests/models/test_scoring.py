@@ -109,7 +109,7 @@ def test_a_delivery_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: 
 
     path = predictions(tmp_path)
     monkeypatch.setattr(deliver, "write", full)
-    with pytest.raises(StepError, match="cannot be written: No space left on device. Mend"):
+    with pytest.raises(StepError, match=r"cannot be written: No space left on device\. Mend"):
         deliver.main(path, tmp_path / "delivered", str(tmp_path / "out" / "table.csv"))
     assert list((tmp_path / "out").iterdir()) == []
 

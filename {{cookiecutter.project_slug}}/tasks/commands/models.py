@@ -72,7 +72,7 @@ def compare(c: Context, versions: list[str]) -> None:
         names = versions if len(versions) > 1 else [*(versions or ["latest"]), "champion"]
         found = [_version(store, name, config) for name in names]
     if len({each.number for each in found}) < 2:
-        raise fail(f"version {found[0].number} alone cannot be compared; name another one, of those that inv models lists.")
+        raise fail(f"version {found[0].number} alone cannot be compared: name another one (inv models).")
     say(comparison(found, champion))
 
 
