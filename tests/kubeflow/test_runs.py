@@ -128,6 +128,10 @@ def test_a_local_file_as_the_source_is_refused_before_anything_happens(kfp: Kfp,
     project.write("pipeline.py", pipeline)
     said = project.inv("run", "--on", "cluster", code=1).stderr
     assert "source is 'data.csv', a file of this machine, which a cluster does not see" in said
+    given = ["-p", "source=s3://b/data.csv", "-p", "destination=~/out.csv"]
+    project.write("pipeline.py", pipeline.replace("n: int = 3", 'n: int = 3, destination: str = ""'))
+    said = project.inv("run", "--on", "cluster", *given, code=1).stderr
+    assert "destination is '~/out.csv', a file of this machine, which a cluster does not see" in said
     assert kfp.asked == []
 
 

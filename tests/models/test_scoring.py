@@ -61,6 +61,12 @@ def test_what_is_there_is_not_replaced_unasked(project: Path) -> None:
     assert len(pd.read_csv(path)) == 344, "a delivery is never served from the cache"
 
 
+def test_a_home_is_that_of_this_machine_wherever_a_step_runs(project: Path, tmp_path: Path) -> None:
+    inv(project, "run", "scoring", "-p", "source=march.csv", "-p", "destination=~/out.csv", HOME=str(tmp_path))
+    assert newest(project)["parameters"]["destination"] == str(tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").is_file()
+
+
 def test_a_table_of_another_kind_is_refused_by_the_champions_schema(project: Path) -> None:
     rows = penguin_rows(project)
     rows.drop(columns="species").to_csv(project / "lacks.csv", index=False)

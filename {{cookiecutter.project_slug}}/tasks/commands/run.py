@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from invoke.context import Context
@@ -86,6 +87,7 @@ def run(
     if on == "cluster":
         _on_cluster(compiled, parameters, config, experiment, name, cache, detach, yes)
         return
+    _without_tilde(parameters)
     local = _local_run(on, parameters, compiled, config, int(jobs or config.jobs), warm=warm)
     local.pipeline(cache)
     if left_out:
@@ -128,16 +130,28 @@ def _on_cluster(
     finish(started, config)
 
 
+def _without_tilde(parameters: dict[str, Any]) -> None:
+    """Write out the home in paths of data and of the model store: in a container, `~` is another one."""
+    for name, value in parameters.items():
+        if _is_place(name, parameters) and str(value).startswith("~/"):
+            parameters[name] = str(Path(value).expanduser())
+
+
+def _is_place(name: str, parameters: dict[str, Any]) -> bool:
+    return f"{name}_fingerprint" in parameters or name == "destination"
+
+
 def _seen_anywhere(parameters: dict[str, Any], config: Settings) -> None:
-    """Raises `Exit` for a source of data that only this machine sees; says so of a model store."""
+    """Raises `Exit` for a place of data that only this machine sees; says so of a model store."""
     if parameters.get("models") == "" and config.models:
         what = f"models is '{config.models}', a folder of this machine"
         say(f"{what}, so this run keeps no version of its model: set it to an address of s3, gs or abfs in invoke.yaml")
-    for source in [key for key in parameters if f"{key}_fingerprint" in parameters and key != "models"]:
-        if "://" not in str(parameters[source]):
+    for place in [key for key in parameters if _is_place(key, parameters) and key != "models"]:
+        if "://" not in str(parameters[place]) and (parameters[place] or place != "destination"):
+            both = "it can write (s3, gs, abfs)" if place == "destination" else "both can read it (http, s3, gs, abfs)"
             raise fail(
-                f"{source} is '{parameters[source]}', a file of this machine, which a cluster does not see: "
-                f"put it where both can read it (http, s3, gs, abfs), and give that: -p {source}=s3://..."
+                f"{place} is '{parameters[place]}', a file of this machine, which a cluster does not see: "
+                f"put it where {both}, and give that: -p {place}=s3://..."
             )
 
 
