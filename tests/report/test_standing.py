@@ -118,6 +118,16 @@ def test_all_runs_are_on_one_page(three: tuple[Project, list[str]]) -> None:
     assert titles == [(run, value) for run, value in zip(runs, ("0.9", "0.7", "0.8"), strict=True)], "the oldest first"
 
 
+def test_of_several_pipelines_the_one_is_named_that_is_drawn(three: tuple[Project, list[str]]) -> None:
+    project, (first, second, third) = three
+    gave(project, first, {"drifted_columns": 1}, pipeline="other")
+    gave(project, second, {"accuracy": 0.9})
+    gave(project, third, {"accuracy": 0.8})
+    project.inv("runs.report", "--all")
+    text = page(project, "build/runs.html").text
+    assert "accuracy of flow over time" in text and "RunStatusPipelineEngine" in text
+
+
 def test_without_a_run_there_is_no_page_of_all(flow: Project) -> None:
     assert "there is no run yet; start one with: inv run" in flow.inv("runs.report", "--all", code=1).stderr
     assert not (flow.root / "build/runs.html").exists()

@@ -37,6 +37,7 @@ class Trend(NamedTuple):
     """A metric over time, from the oldest run to the newest: points, and the lowest and the highest value."""
 
     metric: str
+    pipeline: str
     points: list[Point]
     low: str
     high: str
@@ -99,4 +100,4 @@ def _trend(rows: list[Row], metric: str) -> Trend | None:
         )
         for place, (row, value) in enumerate(zip(of, values, strict=True))
     ]
-    return Trend(name, points, number(low), number(high)) if len(points) > 1 else None
+    return Trend(name, newest.pipeline, points, number(low), number(high)) if len(points) > 1 else None
