@@ -181,6 +181,27 @@ def test_what_a_run_on_a_cluster_made_is_brought_here(kfp: Kfp, project: Path) -
     assert (project / place).is_file() and not list(project.glob("runs/**/*.partial"))
 
 
+def test_a_folder_that_a_run_on_a_cluster_made_is_brought_here(kfp: Kfp, project: Path) -> None:
+    replay(kfp, "ok")
+    inv(project, "runs", "--on", "cluster")
+    run, step = id_of("ok"), "preprocessing"
+    uri = next(s for s in record(project, run)["steps"] if s["name"] == step)["outputs"]["train"]["uri"]
+    name, place = uri.removeprefix("minio://"), project / "runs" / run / "artifacts" / step / "train"
+    kfp.objects.pop(name, None)
+    kfp.objects |= {f"{name}/part-0.csv": b"a", f"{name}/deep/part 1.csv": b"b", f"{name}-2": b"another"}
+    inv(project, "runs.fetch", run, step)
+    found = {path.relative_to(place).as_posix(): path.read_bytes() for path in place.rglob("*.csv")}
+    assert found == {"part-0.csv": b"a", "deep/part 1.csv": b"b"}
+    assert not list(place.parent.glob("*partial*")) and not list(place.parent.glob("tmp*"))
+    assert "nothing is missing" in inv(project, "runs.fetch", run, step)
+
+    place.rename(place.with_name("old"))
+    del kfp.objects[f"{name}/part-0.csv"]
+    kfp.objects[f"{name}/../../../../evil"] = b"c"
+    assert "its archive cannot be unpacked" in inv(project, "runs.fetch", run, step, code=1).stderr
+    assert not place.exists() and not list(project.rglob("evil"))
+
+
 def test_a_sweep_on_a_cluster_ends_with_a_table(kfp: Kfp, project: Path) -> None:
     replay(kfp, "loop")
     inv(project, "runs", "--on", "cluster")

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import kfp_server_api  # type: ignore[import-untyped]
 
 from helpers.flow import SETTINGS, Project
+from stand_ins.folders import archive, inside_of
 from stand_ins.recordings import NEVER, Task, details_of, first_version, nodes_of, now, recurring_like, run_like, task
 
 __all__ = ["Kfp", "change", "now", "script", "set_up", "task"]
@@ -142,10 +143,13 @@ class Routes(http.server.BaseHTTPRequestHandler):
         pass
 
     def _artifact(self, query: dict[str, str]) -> None:
-        """As frontend/server/handlers/artifacts.ts: a part of the object, 404 where there is none of that name."""
-        content = self.server.objects.get(f"{query['bucket']}/{query['key']}")
+        """As frontend/server/handlers/artifacts.ts: a part of the object, all of a folder as an archive, or 404."""
+        name = f"{query['bucket']}/{query['key']}"
+        content, inside = self.server.objects.get(name), inside_of(self.server.objects, name)
+        if content is None and inside:
+            return self._say(200, archive(inside), "application/gzip")
         if content is None:
-            return self._say(404, f"No objects found at {query['bucket']}/{query['key']}".encode(), "text/plain")
+            return self._say(404, f"No objects found at {name}".encode(), "text/plain")
         return self._say(200, content[: int(query.get("peek") or 0) or None], "application/octet-stream")
 
     def _answer(self, path: str, query: dict[str, str], body: bytes) -> Any:

@@ -118,7 +118,7 @@ def _headers() -> dict[str, str]:
 def fetched(api: Api, path: str, most: int, **query: str) -> bytes:
     """What is at a path of the host that the SDK knows nothing of, at most so many bytes of it; raises as `chunks`."""
     found = b""
-    with contextlib.closing(chunks(api, path, **query)) as coming:
+    with contextlib.closing(chunks(api, path, None, **query)) as coming:
         for chunk in coming:
             found += chunk
             if len(found) >= most:
@@ -126,8 +126,8 @@ def fetched(api: Api, path: str, most: int, **query: str) -> bytes:
     return found[:most]
 
 
-def chunks(api: Api, path: str, **query: str) -> Generator[bytes]:
-    """All of it, piece by piece.
+def chunks(api: Api, path: str, headers: dict[str, str] | None = None, **query: str) -> Generator[bytes]:
+    """All of it, piece by piece; the answer's headers are put into `headers`.
 
     Raises `OSError` with the reason where there is no answer, and `Refused` where there is nothing or no right to it.
     """
@@ -142,6 +142,8 @@ def chunks(api: Api, path: str, **query: str) -> Generator[bytes]:
             page = "text/html" in answer.headers.get("Content-Type", "") and "/apis/" in path  # of a login
             if answer.status_code != 200 or page:
                 raise Refused(f"{path.rstrip('/')} answers {'with a page' if page else answer.status_code}")
+            if headers is not None:
+                headers.update(answer.headers)
             yield from answer.iter_content(64 * 1024)
     except requests.RequestException as error:  # which is an OSError too, with many words
         raise OSError(reason(error)) from None

@@ -11,6 +11,9 @@ import contextlib
 import json
 import math
 import re
+import tarfile
+import tempfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +44,11 @@ def _query(uri: str) -> dict[str, str]:
 
 
 def bring(api: Api, run: Run, step: Step, name: str) -> str:
-    """Fetch an artifact whole, so that it lies with the run; where that is. Raises `OSError` where it cannot be had."""
-    output, path = step.outputs[name], _place(run, step, name)
+    """Fetch an artifact whole, so that it lies with the run; where that is. Raises `OSError` where it cannot be had.
+
+    A folder comes as an archive, by its type alone: that of a file is not said.
+    """
+    output, path, headers = step.outputs[name], _place(run, step, name), dict[str, str]()
     if not in_runs(path):
         raise OSError(f"its place would be {path}, which is not in runs/")
     partial = path.with_name(f"{path.name}.partial")
@@ -50,12 +56,26 @@ def bring(api: Api, run: Run, step: Step, name: str) -> str:
     partial.unlink(missing_ok=True)
     try:
         with partial.open("xb") as file:
-            file.writelines(chunks(api, "/artifacts/get", **_query(output["uri"])))
-        partial.replace(path)
+            file.writelines(chunks(api, "/artifacts/get", headers, download="true", **_query(output["uri"])))
+        if headers.get("Content-Type", "").startswith("application/gzip"):
+            _unpack(partial, path)
+        else:
+            partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     output["path"] = path.relative_to(ROOT).as_posix()
     return str(output["path"])
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Unpack an archive whole or not at all. Raises `OSError` where it is cut, or would write elsewhere."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as whole:
+        try:
+            with tarfile.open(archive) as files:
+                files.extractall(Path(whole, folder.name), filter="data")
+        except (tarfile.TarError, EOFError, zlib.error) as problem:
+            raise OSError(f"its archive cannot be unpacked: {problem}") from None
+        Path(whole, folder.name).replace(folder)
 
 
 def missing(step: Step) -> list[str]:
@@ -112,7 +132,7 @@ def keep_artifacts(api: Api, run: Run, kinds: dict[str, int]) -> list[str]:
 
 
 def _kept(output: dict[str, Any]) -> bool:
-    return "path" in output and (ROOT / output["path"]).is_file()
+    return "path" in output and (ROOT / output["path"]).exists()
 
 
 def _place(run: Run, step: Step, name: str) -> Path:
