@@ -17,7 +17,7 @@ import yaml
 
 import executor
 from figures import Figure, compared, skipped
-from measuring import in_turn, seconds
+from measuring import FailedError, in_turn, seconds
 from projects import INVOKE, TEMPLATE, generate, run_of, script_of
 
 PACKAGES = {"kedro": "kedro==1.7.0", "kfp": "kfp==2.17.3", "dvc": "dvc==3.67.1"}
@@ -25,8 +25,6 @@ STEPS = ("gathering", "validation", "preprocessing", "training", "prediction")
 PROJECTS = Path(__file__).with_name("peer_projects")
 # None sends anything while it is measured, and the threads of all wait as those of `inv run` do.
 VARIABLES = {"DO_NOT_TRACK": "1", "DVC_NO_ANALYTICS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-
-
 IN_AND_OUT = {  # of dvc's stages: the files in data/ that each takes and gives
     "gathering": ([], ["table.parquet"]),
     "validation": (["table.parquet"], ["validated.parquet", "validation.html"]),
@@ -38,6 +36,7 @@ IN_AND_OUT = {  # of dvc's stages: the files in data/ that each takes and gives
 
 @dataclass(frozen=True)
 class Peer:
+    metrics: str  # the file that the last step wrote them into, as a pattern below the folder of all
     first: Callable[[], float]  # the five steps with nothing cached
     changed: Callable[[], float]  # after a change of the training
     trivial: Callable[[], float]  # 50 steps that do nothing
@@ -56,18 +55,28 @@ def peers(folder: Path) -> list[Figure]:
         "50": [peer.trivial for peer in there.values()],
     }.items():
         (ours, *theirs), load = in_turn(3, *doings, warm_up=what == "first")
+        refuse_other_metrics(folder, there)
         figures += [
             compared(f"{name}-{what}", ours, other, load) for name, other in zip([*there][1:], theirs, strict=True)
         ]
     return figures
 
 
+def refuse_other_metrics(folder: Path, there: dict[str, Peer]) -> None:
+    """Raise `FailedError` where not all have learnt the same."""
+    found = {name: max(folder.glob(peer.metrics)).read_text(encoding="utf-8") for name, peer in there.items()}
+    if len(set(found.values())) > 1:
+        raise FailedError(f"the peers have not learnt the same: {found}")
+
+
 def missing(name: str, project: Path) -> str:
-    """Make the environment of a peer where there is none; why there cannot be one, or an empty text."""
-    root = TEMPLATE / "build" / "peers" / PACKAGES[name]
-    if (root / "ready").exists():
-        return ""
+    """Make the environment of a peer where there is none of these locks; why there cannot be one, or an empty text."""
+    root = root_of(name)
     locks = [] if name == "dvc" else [f"components/{step}/requirements.txt" for step in STEPS]
+    made_of = "".join((project / lock).read_text(encoding="utf-8") for lock in locks)
+    ready = root / "ready"
+    if ready.exists() and ready.read_text(encoding="utf-8") == made_of:
+        return ""
     wanted = [*(part for lock in locks for part in ("-r", lock)), PACKAGES[name]]
     uv = [sys.executable, "-m", "uv"]
     for command in (
@@ -78,17 +87,20 @@ def missing(name: str, project: Path) -> str:
         if made.returncode:
             said = " ".join(made.stderr.split()) or "uv said nothing"
             return f"{PACKAGES[name]} cannot be installed: {said[:200]}"
-    (root / "ready").touch()
+    ready.write_text(made_of, encoding="utf-8")
     return ""
 
 
 def environment(name: str) -> dict[str, str]:
-    programs = TEMPLATE / "build" / "peers" / PACKAGES[name] / "bin"
-    return {**VARIABLES, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    return {**VARIABLES, "PATH": f"{root_of(name) / 'bin'}{os.pathsep}{os.environ['PATH']}"}
 
 
 def program(name: str, command: str) -> str:
-    return str(TEMPLATE / "build" / "peers" / PACKAGES[name] / "bin" / command)
+    return str(root_of(name) / "bin" / command)
+
+
+def root_of(name: str) -> Path:
+    return TEMPLATE / "build" / "peers" / PACKAGES[name]
 
 
 def paths(project: Path) -> str:
@@ -120,7 +132,9 @@ def us(folder: Path, base: Path) -> Peer:
         assert cached["preprocessing"] and not cached["training"], cached
         return took
 
-    return Peer(first, changed, lambda: seconds([*INVOKE, "run", "--no-cache"], many))
+    return Peer(
+        "ours/runs/*/steps/prediction/metrics", first, changed, lambda: seconds([*INVOKE, "run", "--no-cache"], many)
+    )
 
 
 def kedro(folder: Path, base: Path) -> Peer:
@@ -136,7 +150,9 @@ def kedro(folder: Path, base: Path) -> Peer:
         (root / "data").mkdir()
         return run()
 
-    return Peer(first, lambda: run("--from-nodes", "training"), lambda: run("--pipeline", "trivial"))
+    return Peer(
+        "kedro/data/metrics", first, lambda: run("--from-nodes", "training"), lambda: run("--pipeline", "trivial")
+    )
 
 
 def kfp_local(folder: Path, base: Path) -> Peer:
@@ -156,7 +172,7 @@ def kfp_local(folder: Path, base: Path) -> Peer:
         version += 1
         return run("learning.py", str(version))
 
-    return Peer(first, changed, lambda: run("trivial.py"))
+    return Peer("kfp/local_outputs/*/prediction/metrics", first, changed, lambda: run("trivial.py"))
 
 
 def dvc(folder: Path, base: Path) -> Peer:
@@ -183,7 +199,7 @@ def dvc(folder: Path, base: Path) -> Peer:
 
     numbers = "".join(f"  nothing_{number}:\n    cmd: {sys.executable} -S -c pass\n" for number in range(50))
     new(many, f"stages:\n{numbers}")
-    return Peer(first, changed, lambda: run(many, "repro"))
+    return Peer("dvc/data/metrics", first, changed, lambda: run(many, "repro"))
 
 
 def stages_of(project: Path) -> str:

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 TEMPLATE = Path(__file__).resolve().parents[1]
 PROJECT = TEMPLATE / "{{cookiecutter.project_slug}}"
 BUILD = TEMPLATE / "build" / "bench"  # what is kept: results, tables
@@ -36,11 +38,13 @@ def path_of(project: Path, folder: str) -> str:
     return os.pathsep.join(str(project / "components" / part) for part in (f"{folder}/src", ""))
 
 
-def script_of(project: Path, out: Path, source: str = "sample://penguins", target: str = "species") -> list[list[str]]:
+def script_of(project: Path, out: Path) -> list[list[str]]:
     """The five programs with the arguments that a run gives them, as a person would write them into a shell script:
     the PYTHONPATH first, then the command."""
+    parameters = yaml.safe_load((project / "invoke.yaml").read_text(encoding="utf-8"))["parameters"]
+    reading = json.dumps(parameters.get("reading") or {})
     data = {name: str(out / f"{name}.parquet") for name in ("table", "validated", "train", "test", "predictions")}
-    kind = ("--target", target, "--problem-type", "classification")
+    kind = ("--target", parameters["target"], "--problem-type", parameters["problem_type"])
 
     def step(folder: str, program: str, *arguments: str) -> list[str]:
         outputs = json.dumps({"outputs": {"outputFile": str(out / f"{program}.json")}})
@@ -48,7 +52,11 @@ def script_of(project: Path, out: Path, source: str = "sample://penguins", targe
         return [path_of(project, folder), *command]
 
     return [
-        step("gathering", "gather", "--source", source, "--table", data["table"]),
+        step(
+            "gathering",
+            *("gather", "--source", parameters["source"], "--reading", reading),
+            *("--table", data["table"]),
+        ),
         step(
             "validation",
             *("validate", "--table", data["table"], "--validated", data["validated"], *kind),

@@ -16,8 +16,8 @@ class Promise:
         )
 
 
-def _rows(program: str, rows: str = "12 million rows of 20 columns (2.0 GB of CSV)") -> str:
-    return f"`{program}.py`, {rows}"
+def _memory(program: str) -> str:
+    return f"Memory of `{program}.py`, 12 million rows of 20 columns (2.0 GB of CSV)"
 
 
 PROMISES = {
@@ -52,18 +52,18 @@ PROMISES = {
     "lines": Promise("size", "Lines of Python that a user owns (pipeline, components, tests)", 1100, ""),
     "longest": Promise("size", "Lines of the longest step's program", None, ""),
     # many rows
-    "gather-memory": Promise("memory", _rows("gather"), 1024, "MiB"),
-    "gather-growth": Promise("memory", "`gather.py`'s memory, against 1 million rows", 1.5),
-    "validate-memory": Promise("memory", _rows("validate"), 1024, "MiB"),
-    "validate-growth": Promise("memory", "`validate.py`'s memory, against 1 million rows", 1.5),
-    "preprocess-memory": Promise("memory", _rows("preprocess") + ": memory, against the table's in Arrow", 1.0),
+    "gather-memory": Promise("memory", _memory("gather"), 1024, "MiB"),
+    "gather-growth": Promise("memory", "Memory of `gather.py`, against 1 million rows", 1.5),
+    "validate-memory": Promise("memory", _memory("validate"), 1024, "MiB"),
+    "validate-growth": Promise("memory", "Memory of `validate.py`, against 1 million rows", 1.5),
+    "preprocess-memory": Promise("memory", _memory("preprocess") + ", against the table's in Arrow", 1.0),
     "million": Promise("million", "A million rows of 20 columns, all five steps", 180, "s"),
-    "million-memory": Promise("million", "The memory of the largest of these five steps", 2048, "MiB"),
+    "million-memory": Promise("million", "Memory of the largest of these five steps", 2048, "MiB"),
     "adopt": Promise("adopting", "`inv data.adopt` of 3 million rows, against gathering and one pass", 1.0),
     "adopt-processor": Promise("adopting", "`inv data.adopt` of them, in seconds of the processor", None),
     "score": Promise("scoring", "`inv run scoring` of a million rows without target, against a plain script", 1.2),
     "score-processor": Promise("scoring", "`inv run scoring` of them, in seconds of the processor", 1.2),
-    "score-memory": Promise("scoring", "The memory of the largest step of scoring", None, "MiB"),
+    "score-memory": Promise("scoring", "Memory of the largest step of scoring", None, "MiB"),
     # images
     "build": Promise("images", "`inv build` with nothing changed", 2, "s"),
     "push": Promise("images", "`inv push` with nothing changed", 3, "s"),

@@ -4,10 +4,11 @@
     python benchmarks/run.py --missing       # those of which no result is kept
 
 The parts are first-run, demo, rerun, peers, executor, size, memory, million, adopting, scoring, images, imports. What
-each found is kept in build/bench/PART.json, and the page is written from these once there is one of every part. A
-promise that does not hold is named, and the exit code is then 1; so it is where a part failed. What cannot be measured
-here (`images` needs a Docker engine with buildx and a registry on localhost:5001, `demo` and the first time `peers` an
-index of packages) is named with the reason, and breaks no promise. For Linux and macOS.
+each found is kept in build/bench/PART.json, and the page is written from these once there is one of every part; so are
+tables of 2.7 GB there, and the environments of the peers in build/peers. A promise that does not hold is named,
+and the exit code is then 1; so it is where a part failed. What cannot be measured here (`images` needs a Docker engine
+with buildx and a registry on localhost:5001, `demo` and the first time `peers` an index of packages) is named with the
+reason, and breaks no promise. For Linux and macOS.
 """
 
 import argparse

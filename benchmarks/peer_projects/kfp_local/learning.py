@@ -29,7 +29,7 @@ def validation(table: Input[Dataset], validated: Output[Dataset], report: Output
     import validate
 
     files = {"table": table, "validated": validated, "report": report}
-    kind = {"target": "species", "problem_type": "classification"}
+    kind = {"target": "sex", "problem_type": "classification"}
     validate.main(**{name: Path(file.path) for name, file in files.items()}, **kind)
 
 
@@ -40,7 +40,7 @@ def preprocessing(table: Input[Dataset], train: Output[Dataset], test: Output[Da
     import preprocess
 
     files = {"table": table, "train": train, "test": test}
-    kind = {"target": "species", "problem_type": "classification"}
+    kind = {"target": "sex", "problem_type": "classification"}
     preprocess.main(**{name: Path(file.path) for name, file in files.items()}, **kind)
 
 
@@ -53,7 +53,7 @@ def training(
     import train as program
 
     files = {"train": train, "model": model, "metrics": metrics, "model_card": model_card}
-    kind = {"target": "species", "problem_type": "classification"}
+    kind = {"target": "sex", "problem_type": "classification"}
     program.main(**{name: Path(file.path) for name, file in files.items()}, **kind)
 
 
@@ -72,7 +72,7 @@ def prediction(
 
     files = {"model": model, "table": table, "predictions": predictions, "metrics": metrics}
     files |= {"evaluation": evaluation, "report": report}
-    kind = {"target": "species", "problem_type": "classification"}
+    kind = {"target": "sex", "problem_type": "classification"}
     predict.main(**{name: Path(file.path) for name, file in files.items()}, **kind)
 
 

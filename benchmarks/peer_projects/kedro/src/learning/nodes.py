@@ -3,7 +3,7 @@
 from pathlib import Path
 
 DATA = Path("data")
-KIND = {"target": "species", "problem_type": "classification"}
+KIND = {"target": "sex", "problem_type": "classification"}
 
 
 def gathering() -> Path:
