@@ -46,7 +46,7 @@ def test_every_page_is_reached_and_found(site: Path, language: str) -> None:
 @pytest.mark.parametrize("language", OTHER)
 def test_a_page_leads_to_itself_in_the_other_language(site: Path, language: str) -> None:
     other, name, where = OTHER[language]
-    for page in PAGES:
+    for page in [*PAGES, "search"]:
         text = html(site, language, page)
         assert f'<html class="no-js" lang="{language}"' in text
         (link,) = re.findall(
