@@ -61,8 +61,13 @@ def number(value: float, unit: str) -> str:
 
 def write_page(results: dict[str, Result]) -> None:
     figures = {figure.key: figure for result in results.values() for figure in result.figures}
-    failing = [PROMISES[key].what for key in PROMISES if broken(figures[key])]
-    text = [HEAD, _when(results), _verdict(failing), "", "| what | promised | measured | spread | samples | load |"]
+    text = [
+        HEAD,
+        _when(results),
+        _verdict([figures[key] for key in PROMISES if PROMISES[key].bound is not None]),
+        "",
+        "| what | promised | measured | spread | samples | load |",
+    ]
     text += ["|---|---|---|---|---|---|", *(_line(figures[key]) for key in PROMISES), PEERS]
     apart = README.read_text(encoding="utf-8").partition("\n## ")  # what code does not measure
     README.write_text("\n".join(text).rstrip("\n") + "\n" + "".join(apart[1:]), encoding="utf-8")
@@ -92,7 +97,8 @@ def _when(results: dict[str, Result]) -> str:
     return "Last: " + "; ".join(f"{when}: {', '.join(parts)}" for when, parts in found.items()) + "."
 
 
-def _verdict(failing: list[str]) -> str:
-    if not failing:
-        return "Every promise that was measured holds."
-    return f"{len(failing)} of {sum(promise.bound is not None for promise in PROMISES.values())} promises are broken."
+def _verdict(promised: list[Figure]) -> str:
+    missing = sum(figure.value is None for figure in promised)
+    failing = sum(map(broken, promised))
+    said = f"{failing} are broken" if failing else "every one that was measured holds"
+    return f"Of {len(promised)} promises {said}{f', and {missing} were not measured' if missing else ''}."

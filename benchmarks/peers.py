@@ -85,8 +85,8 @@ def missing(name: str, project: Path) -> str:
     ):
         made = subprocess.run(command, cwd=project, capture_output=True, text=True)
         if made.returncode:
-            said = " ".join(made.stderr.split()) or "uv said nothing"
-            return f"{PACKAGES[name]} cannot be installed: {said[:200]}"
+            said = made.stderr.strip().partition("\n")[0]
+            return f"{PACKAGES[name]} cannot be installed: {said}"
     ready.write_text(made_of, encoding="utf-8")
     return ""
 

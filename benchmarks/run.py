@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,8 +67,15 @@ def main() -> None:
         write_page(results)
     figures = [figure for name in names if name in results for figure in results[name].figures]
     ending = [f"failed: {name}" for name in failed]
-    ending += [f"broken: {PROMISES[figure.key].what}: {row(figure)}" for figure in figures if broken(figure)]
-    for line in ending:
+    ending += [
+        f"broken: {PROMISES[figure.key].part}: {PROMISES[figure.key].what}: {row(figure)}"
+        for figure in figures
+        if broken(figure)
+    ]
+    skips = {
+        f"not measured: {PROMISES[figure.key].part}: {figure.detail}" for figure in figures if figure.value is None
+    }
+    for line in [*sorted(skips), *ending]:
         print(line, file=sys.stderr, flush=True)
     sys.exit(1 if ending else 0)
 
@@ -75,6 +83,7 @@ def main() -> None:
 def measured(name: str) -> bool:
     """Measure a part, show and keep what it found. False where it failed; an earlier result is then dropped."""
     print(f"{name} ...", flush=True)
+    start = time.monotonic()
     wanted = [key for key, promise in PROMISES.items() if promise.part == name]
     keep(name, None)
     try:
@@ -89,6 +98,7 @@ def measured(name: str) -> bool:
         raise SystemExit(f"{name} measured {[figure.key for figure in figures]}, and promises.py has {wanted} of it")
     keep(name, Result.of(figures))
     print(*(f"  {PROMISES[figure.key].what}: {row(figure)}" for figure in figures), sep="\n", flush=True)
+    print(f"  ({time.monotonic() - start:.0f} s)", flush=True)
     return True
 
 
