@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from figures import Figure
+from peers import PACKAGES
 from promises import PROMISES
 from results import Result
 
@@ -14,12 +15,14 @@ HEAD = """\
 its samples, the spread is from the least to the most of them, and a ratio is of two things that were measured in turn.
 The load is how many cores others kept busy meanwhile; what the Docker engine does is in it.
 """
-PEERS = """
-kedro runs the functions of the five programs as nodes in one process, kfp.local as Python components of a process each,
-and dvc their command lines. Each finds its bytecode compiled and the project made; kfp.local and dvc keep a cache, as
-`inv run` does. The threads of all wait passively, which `inv run` alone sees to by itself. `inv run` does more than the
-others: it looks for a champion, judges, registers the model, and writes a record and a page. A trivial step of kedro is
-a function, of kfp.local a Python component, and else a process.
+NOTES = f"""\
+The peers are {", ".join(PACKAGES.values()).replace("==", " ")}. kedro runs the functions of the five programs as
+nodes in one process, kfp.local as Python components of a process each, and dvc their command lines. Each finds its
+bytecode compiled and the project made; kfp.local and dvc keep a cache, as `inv run` does. The threads of all wait
+passively, which `inv run` alone sees to by itself. `inv run` does more than the others: it looks for a champion,
+judges, registers the model, and writes a record and a page. A trivial step of kedro is a function, of kfp.local a
+Python component, and else a process. The plain script of scoring reads, predicts and writes; `inv run scoring` also
+validates and looks for drift.
 """
 
 
@@ -68,7 +71,7 @@ def write_page(results: dict[str, Result]) -> None:
         "",
         "| what | promised | measured | spread | samples | load |",
     ]
-    text += ["|---|---|---|---|---|---|", *(_line(figures[key]) for key in PROMISES), PEERS]
+    text += ["|---|---|---|---|---|---|", *(_line(figures[key]) for key in PROMISES), "", NOTES]
     apart = README.read_text(encoding="utf-8").partition("\n## ")  # what code does not measure
     README.write_text("\n".join(text).rstrip("\n") + "\n" + "".join(apart[1:]), encoding="utf-8")
 
