@@ -37,7 +37,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/quick-start.md", "docs/fr/quick-start.md"])
-@pytest.mark.parametrize("of", ["address", "clone"])
+@pytest.mark.parametrize("of", ["address", "address without git in it", "clone"])
 def test_the_quick_start_of_a_page_can_be_pasted(
     page: str, of: str, clone: Path, cookiecutter_config: Path, tmp_path: Path
 ) -> None:
@@ -49,7 +49,7 @@ def test_the_quick_start_of_a_page_can_be_pasted(
     assert found, "three lines: make it, go there, run it"
     assert "`gh:org/kf-template`" in text, "and what the address stands for"
     bare = clone.parent / "bare/kf-template.git"
-    where = bare.as_uri() if of == "address" else str(clone)
+    where = {"address": bare.as_uri(), "clone": str(clone)}.get(of, f"git+{clone.as_uri()}")
     made = found[1].replace("gh:org/kf-template", where).split()[2:]
     environment = {**os.environ, "COOKIECUTTER_CONFIG": str(cookiecutter_config), "PYTHONUTF8": "1"}
     command = [sys.executable, "-m", "cookiecutter", *made, "--no-input"]
