@@ -18,6 +18,9 @@ WRITTEN: dict[str, tuple[list[str], Any, str]] = {
     "codes of money": (["EUR 5", "7.50 USD"], 5.0, "read as 1,234.56"),
     "losses in brackets": (["(1,200.50)", "3.25"], -1200.5, "read as 1,234.56"),
     "signs behind": (["12.50-", "3.25"], -12.5, "read as 1,234.56"),
+    "exponents behind a comma": (["-3,3524949385538154E-08", "0,25", "1,5e+3"], -3.3524949385538154e-08, "read as"),
+    "ages from ... on": (["50-", "55-"], "50-", ""),
+    "codes among numbers": (["65", "67"] * 14 + ["65A", "15A"], "65", ""),
     "telephones": (["+49 30 100001", "+49 30 2000"], "+49 30 100001", ""),
     "numbers of cards": (["1234 5678", "1234 9999"], "1234 5678", ""),
     "short years": (["31.12.24", "01.02.05"], date(2024, 12, 31), "read as day.month.year"),
@@ -39,6 +42,26 @@ def test_numbers_and_dates_are_read_as_people_write_them(gathering: ModuleType, 
     column = pq.read_table(tmp_path / "out")["value"]
     assert column[0].as_py() == first and found.rows == len(column) == 30
     assert note in found.notes.get("value", "") and bool(note) == ("value" in found.notes)
+
+
+def test_numbers_of_a_list_are_no_decimals_where_other_columns_have_points(
+    gathering: ModuleType, tmp_path: Path
+) -> None:
+    rows = [f"{n}.5,{f'{n},{n + 2}' if n % 4 == 0 else n}".replace(",", ',"', 1) + '"' for n in range(10, 40)]
+    (tmp_path / "table.csv").write_text("\n".join(["age,sources", *rows]), encoding="utf-8")
+    found = gathering.gather(str(tmp_path / "table.csv"), tmp_path / "out")
+    table = pq.read_table(tmp_path / "out")
+    assert table["age"][0].as_py() == 10.5 and table["sources"][2].as_py() == "12,14" and not found.reading.decimal
+
+
+def test_the_header_says_the_delimiter_where_values_hold_another_as_often(
+    gathering: ModuleType, tmp_path: Path
+) -> None:
+    rows = [f"[{n},];4,{n};5,{n}" for n in range(10, 40)]
+    (tmp_path / "table.csv").write_text("\n".join(["name;logst;logli", *rows]), encoding="utf-8")
+    gathering.gather(str(tmp_path / "table.csv"), tmp_path / "out")
+    first = {name: values[0] for name, values in pq.read_table(tmp_path / "out").to_pydict().items()}
+    assert first == {"name": "[10,]", "logst": 4.1, "logli": 5.1}
 
 
 LONG: dict[str, tuple[list[str], Any, str]] = {

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as is_
 
-from deciding import LONG, ROUNDED, endless_note
+from counting import LONG
+from deciding import ROUNDED, endless_note
 from kinds import quoted, sql_of
 from reading import Gathered, Reading
 from shared.step import StepError

@@ -6,6 +6,7 @@ import io
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -92,14 +93,16 @@ def sniffed(
 ) -> tuple[str, str, str]:
     """Delimiter, quote and escape. Where the sniffer finds no table, those that the first line suggests."""
     given = f", delim = {quoted(delimiter)}" if delimiter else ""
-    suggested = delimiter or max(DELIMITERS, key=re.sub('"[^"]*"', "", next(filter(str.strip, lines))).count)
+    bare = [re.sub('"[^"]*"', "", line) for line in islice(filter(str.strip, lines), 20)]
+    suggested = delimiter or max(DELIMITERS, key=bare[0].count)
     ask = f"SELECT Delimiter, Quote, Escape, len(Columns) FROM sniff_csv({quoted(str(path))}"
     try:
         found: Any = connection.execute(f"{ask}, sample_size = {SAMPLE_ROWS}, compression = 'none'{given})").fetchone()
         delimiter, quote, escape, width = found
     except duckdb.Error:
         return suggested, '"', '"'
-    if width == 1 and delimiter != suggested and suggested in lines[0]:
+    alike = len({line.count(suggested) for line in bare}) == 1 and delimiter not in bare[0]
+    if delimiter != suggested and suggested in bare[0] and (width == 1 or alike):
         return suggested, '"', '"'
     if width == 1 and (rare := rare_delimiter(lines)):
         return rare, '"', '"'

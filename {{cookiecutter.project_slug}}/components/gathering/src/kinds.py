@@ -18,10 +18,10 @@ SIGNED = rf"regexp_replace({BARE}, '^\(([^-+()]+)\)$|^([^-+()]+)-$', '-\1\2')"  
 
 
 def grouped(group: str, point: str) -> str:
-    """A number with signs of money, percent or groups of thousands, such as $1,234.50."""
+    """A number with signs of money, percent or groups of thousands, such as $1,234.50, or with an exponent."""
     between = "|".join(rf"({sign}\d{{3}})+" for sign in (f"[{group}]", "''", r"\x{2019}", BLANK))
-    pattern = rf"[-+]?(\d+|\d{{1,3}}({between}))?([{point}]\d*)?"
-    number = f"replace(regexp_replace({SIGNED}, '[^-+0-9{point}]', '', 'g'), '{point}', '.')"
+    pattern = rf"[-+]?(\d+|\d{{1,3}}({between}))?([{point}]\d*)?([eE][-+]?\d{{1,3}})?"
+    number = f"replace(regexp_replace({SIGNED}, '[^-+0-9eE{point}]', '', 'g'), '{point}', '.')"
     return f"CASE WHEN regexp_full_match({SIGNED}, '{pattern}') THEN try_cast({number} AS DOUBLE) END"
 
 
