@@ -253,6 +253,17 @@ def test_lines_that_end_in_different_ways_are_all_read(gathering: ModuleType, tm
     assert "the lines of 'table.csv' end in different ways" in found.told[0]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_a_few_carriage_returns_within_lines_end_none(gathering: ModuleType, tmp_path: Path, encoding: str) -> None:
+    odd = "von http://x.y\rMüller"
+    lines = [f"{n};{odd if n % 20 == 0 else 'Grüße'};x" for n in range(100)]
+    (tmp_path / "table.csv").write_bytes("\n".join(["n;text;y", *lines]).encode(encoding))
+    found = gathering.gather(str(tmp_path / "table.csv"), tmp_path / "out")
+    texts = pq.read_table(tmp_path / "out")["text"].to_pylist()
+    assert found.rows == 100 and texts[:2] == ["von http://x.y Müller", "Grüße"]
+    assert "5 carriage returns within the lines of 'table.csv' read as blanks" in found.told
+
+
 HEADERS: dict[str, tuple[str, list[str], str]] = {
     # what: the lines above the data, the names, and what is said
     "units": ("size,weight,y\ncm,kg,", ["size", "weight", "y"], "2 lines, of which this one is left out: 'cm | kg'"),

@@ -7,6 +7,7 @@ a sample lose what comes later: a number that is rounded, a zero in front, a wor
 import re
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from kinds import GROUPED, quoted, sql_of
 from reading import Gathered, Reading
 from shared.step import StepError
 from shared.tables import batches, schema_of
-from unpacking import in_utf8, marked, words_of
+from unpacking import in_utf8, marked, with_lines_alike, words_of
 
 THOROUGH_BYTES = 64 << 20  # of a source up to here all rows decide
 DICTIONARY = 2_000  # values that a column in a row group is written by the numbers of; to look for more takes long
@@ -39,22 +40,31 @@ def copy_text(
     mostly; where one value later is not of that type, we look at all of them and start again.
     """
     encoding = marked(files[0]) or (reading.encoding if reading.encoding.lower().startswith("utf") else "")
+    if not encoding:
+        with suppress(NotUtf8):
+            return copy_any_lines(connection, files, target, reading, thorough)
+        encoding = reading.encoding
     with tempfile.TemporaryDirectory() as folder:
-        if not encoding:
-            try:
-                return copy_utf8(connection, files, target, reading, thorough)
-            except NotUtf8:
-                encoding = reading.encoding
-            except MixedLines:
-                alike = in_utf8(files, Path(folder), "utf-8", newline=None)
-                found = copy_utf8(connection, alike, target, reading, thorough)
-                found.told.insert(0, f"the lines of {files[0].name!r} end in different ways: each is taken for an end")
-                return found
-        found = copy_utf8(connection, in_utf8(files, Path(folder), encoding or "cp1252"), target, reading, thorough)
+        plain = in_utf8(files, Path(folder), encoding or "cp1252")
+        found = copy_any_lines(connection, plain, target, reading, thorough)
     if not encoding:
         found.told.insert(0, f"{files[0].name!r} is not UTF-8: read as Windows-1252")
         found.reading = replace(found.reading, encoding="cp1252")
     return found
+
+
+def copy_any_lines(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], target: Path, reading: Reading, thorough: bool
+) -> Gathered:
+    """As `copy_text`, of files in UTF-8, whose lines may end in different ways."""
+    try:
+        return copy_utf8(connection, files, target, reading, thorough)
+    except MixedLines:
+        with tempfile.TemporaryDirectory() as folder:
+            alike, told = with_lines_alike(files, Path(folder))
+            found = copy_utf8(connection, alike, target, reading, thorough)
+        found.told.insert(0, told)
+        return found
 
 
 def copy_utf8(
@@ -65,7 +75,7 @@ def copy_utf8(
     thorough: bool,
     soon: bool = True,
 ) -> Gathered:
-    """As `copy_text`, of files in UTF-8; `soon`: what columns hold may be decided by the first rows first."""
+    """As `copy_any_lines`, of lines that end alike; `soon`: what columns hold may be decided by the first rows."""
     given = reading
     dialect = dialect_of(connection, files[0], reading)
     for other in files[1:]:

@@ -157,3 +157,32 @@ def in_utf8(files: Sequence[Path], folder: Path, encoding: str, newline: str | N
             raise StepError(f"{said}. Say the right encoding, such as cp1252, or save it as UTF-8.") from problem
         made.append(target)
     return made
+
+
+def with_lines_alike(files: Sequence[Path], folder: Path) -> tuple[list[Path], str]:
+    """Copies of files in UTF-8 in `folder`, whose lines end alike, and what was done to them.
+
+    A carriage return alone ends a line, or where nearly all lines end otherwise, it stands in a text, as a blank.
+    """
+    returns, ends = (sum(counts) for counts in zip(*map(line_ends, files), strict=True))
+    if 10 * returns >= ends:
+        said = f"the lines of {files[0].name!r} end in different ways: each is taken for an end"
+        return in_utf8(files, folder, "utf-8", newline=None), said
+    made = [folder / f"{number}" / file.name for number, file in enumerate(files)]
+    for file, target in zip(files, made, strict=True):
+        target.parent.mkdir(parents=True)
+        with file.open("rb") as whole, target.open("wb") as plain:
+            for line in whole:
+                end = b"\r\n" if line.endswith(b"\r\n") else b""
+                plain.write(line.removesuffix(end).replace(b"\r", b" ") + end)
+    return made, f"{returns} carriage return{'s' * (returns > 1)} within the lines of {files[0].name!r} read as blanks"
+
+
+def line_ends(file: Path) -> tuple[int, int]:
+    """How many carriage returns stand alone in a file, and how many line feeds there are."""
+    returns = ends = 0
+    with file.open("rb") as whole:
+        for line in whole:
+            returns += line.count(b"\r") - line.endswith(b"\r\n")
+            ends += line.endswith(b"\n")
+    return returns, ends
