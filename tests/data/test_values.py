@@ -21,6 +21,7 @@ WRITTEN: dict[str, tuple[list[str], Any, str]] = {
     "exponents behind a comma": (["-3,3524949385538154E-08", "0,25", "1,5e+3"], -3.3524949385538154e-08, "read as"),
     "ages from ... on": (["50-", "55-"], "50-", ""),
     "codes among numbers": (["65", "67"] * 14 + ["65A", "15A"], "65", ""),
+    "codes of post": (["98115", "98116"] * 14 + ["98115-4820"] * 2, "98115", ""),
     "telephones": (["+49 30 100001", "+49 30 2000"], "+49 30 100001", ""),
     "numbers of cards": (["1234 5678", "1234 9999"], "1234 5678", ""),
     "short years": (["31.12.24", "01.02.05"], date(2024, 12, 31), "read as day.month.year"),

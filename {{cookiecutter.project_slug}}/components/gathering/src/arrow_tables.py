@@ -14,9 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as is_
 
-from counting import LONG
 from deciding import ROUNDED, endless_note
-from kinds import quoted, sql_of
+from kinds import LONG, quoted, sql_of
 from reading import Gathered, Reading
 from shared.step import StepError
 from shared.tables import batches, parquet_writer, schema_of

@@ -5,13 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from counting import Fit, at_hand, count, in_parts, look_at, plausible, with_numbers
-from kinds import GROUPED, NUMBERS
+from kinds import GROUPED, NUMBERS, Fit, at_hand, count, in_parts, look_at, plausible, with_numbers
 from reading import WORDS, Reading
 from shared.step import StepError
 
 HEAD_ROWS = 1_000  # by which a kind is ruled out for a column
 MOST = 38  # digits of a whole number that is kept exactly
+NAME = re.compile(r"\d+[A-Za-z]|[A-Za-z]\d+|\d+-\d+")  # such as 12A or 98115-4820: whole numbers beside it are names
 ROUNDED = "of more than 15 digits, which are rounded"
 
 
@@ -195,8 +195,9 @@ def meant_as_missing(fit: Fit, kind: str) -> bool:
     words, share = fit.misfits[kind], fit.fits[kind] / fit.values
     if len(words) < 5 and all(word.strip().lower() in WORDS for word in words):
         return fit.fits[kind] > 1
-    plain = not any(letter.isdigit() for word in words for letter in word)  # 15A among numbers is a name as they are
-    return share >= 0.99 or (share >= 0.9 and len(words) <= 3 and plain)
+    if kind == "whole" and any(NAME.fullmatch(word) for word in words):
+        return False
+    return share >= 0.99 or (share >= 0.9 and len(words) <= 3)
 
 
 def endless_note(longest: str) -> str:
