@@ -103,5 +103,5 @@ def _when(results: dict[str, Result]) -> str:
 def _verdict(promised: list[Figure]) -> str:
     missing = sum(figure.value is None for figure in promised)
     failing = sum(map(broken, promised))
-    said = f"{failing} are broken" if failing else "every one that was measured holds"
+    said = f"{failing} {'is' if failing == 1 else 'are'} broken" if failing else "every one that was measured holds"
     return f"Of {len(promised)} promises {said}{f', and {missing} were not measured' if missing else ''}."
