@@ -90,7 +90,7 @@ class Folder:
         except FileNotFoundError:
             raise
         except OSError as problem:
-            said = problem.strerror or problem
+            said = f"{problem.strerror or problem}{f' ({problem.filename})' if problem.filename else ''}"
             raise StepError(f"the model store {str(self._path)!r} cannot be used: {said}. Mend that.") from problem
 
 
