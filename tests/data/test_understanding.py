@@ -94,6 +94,9 @@ def made(folder: Path) -> dict[str, dict[str, Any]]:
     texts = {"note": [f"n{n}" for n in range(300)], "part": [f"p{n % 200}" for n in range(300)]}
     texts |= {"shop": [f"s{n % 40}" for n in range(300)], "y": ["a", "b", "b"] * 100}
     pd.DataFrame(texts).to_csv(folder / "texts.csv", index=False)
+    names = [f"n{n}" for n in range(250_000)]
+    many = {"name": names, "again at once": names[:1] + names[:-1], "again at last": names[:-1] + names[:1]}
+    pq.write_table(pa.table(many | {"y": ["a", "b"] * 125_000}), folder / "many.parquet")
     frame.rename(columns={"size": "x" * 1001}).to_csv(folder / "long name.csv", index=False)
     return {
         "capitals": {"source": "capitals.csv", "target": "bought"},
@@ -104,6 +107,7 @@ def made(folder: Path) -> dict[str, dict[str, Any]]:
         "unnamed": {"source": "unnamed.parquet", "target": "bought"},
         "wide": {"source": "wide.csv", "target": "bought"},
         "texts": {"source": "texts.csv", "target": "y", "steps": QUICK},
+        "many": {"source": "many.parquet", "target": "y"},
         "long name": {"source": "long name.csv", "target": "bought"},
         "late": {"source": "late.csv", "target": "bought"},
         "json lines": {"source": "lines.jsonl", "target": "bought"},
@@ -378,6 +382,13 @@ def test_what_tells_a_model_nothing_is_said(
     found: dict[str, dict[str, Any]], name: str, column: str, note: str
 ) -> None:
     assert note in found[name]["notes"][column]
+
+
+def test_of_many_rows_one_value_that_comes_again_is_seen(found: dict[str, dict[str, Any]]) -> None:
+    notes = found["many"]["notes"]
+    assert notes["name"].startswith("one value per row: only the 20 most frequent of 250,000 values are used")
+    for name in ("again at once", "again at last"):
+        assert notes[name].startswith("only the 20 most frequent of 2")
 
 
 def test_hints_of_leakage(found: dict[str, dict[str, Any]]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 EXACT = 200_000  # rows up to which distinct values are counted one by one
+SOON = 50_000  # rows among which a value may come again already
 AT_ONCE = 25  # columns that one query counts: its memory, and what it takes to plan it, is that of these
 FEW = 20  # values that are listed, and of a text those that training makes columns of
 ROWS, LEARNT = 5, 0.8  # of a text, on average, from which training takes its mean target; and the share it sees
@@ -39,14 +40,18 @@ def columns_of(path: Path) -> list[Column]:
     with duckdb.connect(config={"memory_limit": "600MB", "threads": 4}) as connection:
         columns = _counted(connection, table, schema)
         for number, column in enumerate(columns):
-            name = f"c{number}"
+            name, there = f"c{number}", column.rows - column.missing
             if column.distinct <= FEW + 5:
                 query = f"SELECT {name}, count(*) FROM {table} WHERE {name} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
                 found = connection.execute(query).fetchall()
                 column.distinct = len(found)
                 column.values = dict(found) if len(found) <= FEW else None
-            elif column.distinct > 0.9 * (column.rows - column.missing) and _may_name_rows(column):
-                column.distinct = _first(connection, f"SELECT count(DISTINCT {name}) FROM {table}")[0]
+            elif column.rows > EXACT and column.distinct > 0.9 * there and _may_name_rows(column):
+                first = f"(SELECT {name} FROM {table} LIMIT {SOON})"
+                if again := _first(connection, f"SELECT count({name}) - count(DISTINCT {name}) FROM {first}")[0]:
+                    column.distinct = min(column.distinct, there - again)
+                else:
+                    column.distinct = _first(connection, f"SELECT count(DISTINCT {name}) FROM {table}")[0]
     return columns
 
 
