@@ -90,6 +90,12 @@ def details(run: Run) -> str:
     return "\n".join(lines)
 
 
+def sayings(run: Run) -> list[str]:
+    """What steps say of the run as a whole, such as that its model is in use: `said` in an artifact's metadata."""
+    artifacts = [output for step in run.steps for output in step.outputs.values() if isinstance(output, dict)]
+    return [str(about["said"]) for each in artifacts if "said" in (about := each.get("metadata") or {})]
+
+
 def ending(run: Run, before: list[Run], metric: str = "") -> str:
     """What is said of a run at its end: how it went, its one number, what to hold that against, and where the rest is.
 
@@ -112,6 +118,7 @@ def ending(run: Run, before: list[Run], metric: str = "") -> str:
         lines += [f"  {printable(name)} {number(value)}" for name, value in whole.items()]
     for header, rows in sweeps(run):
         lines.append(starred([f"  {header[0]}", *header[1:]], rows))
+    lines += [f"  {printable(said)}" for said in sayings(run)]
     lines.append(f"report: {(run.folder / 'report.html').relative_to(ROOT)}")
     if run.status == "succeeded":
         all_of_them = f" (all {len(whole)} metrics)" if found and len(whole) > 1 else ""

@@ -65,7 +65,8 @@ def main(
     more = [f"[{title} in MLflow]({link})"] if link else []
     more += [f"{told[0].upper()}{told[1:]}"] if told else []
     write_text(note, "\n\n".join([f"# {title}", f"{done[0].upper()}{done[1:]}.", *more]) + "\n")
-    write_metadata(executor_input, {"note": {"version": number} | ({"mlflow": link} if link else {})})
+    about_note = {"version": number, "said": done} | ({"mlflow": link} if link else {})
+    write_metadata(executor_input, {"note": about_note})
     print(done)
 
 
@@ -102,7 +103,7 @@ def outcome(store: Store, version: Version, decision: str, reason: str, rival: i
         store.promote(version, version.run, instead=rival, seen=seen)
     except Changed as problem:
         return "waiting", f"it waits for inv models.promote {version.number}: {problem}"
-    return "promoted", f"it is the champion now: {reason}"
+    return "promoted", f"it is the champion now: {reason if rival else 'there was none'}"
 
 
 if __name__ == "__main__":
