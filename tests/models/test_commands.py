@@ -24,6 +24,16 @@ def project(bake: Bake) -> Path:
     return project
 
 
+def test_a_run_ends_with_what_became_of_its_model(bake: Bake) -> None:
+    project = bake()
+    first = "version 1 is kept; it is the champion now: there was none"
+    assert f"  {first}\n" in inv(project, "run", code=0).stdout
+    page = (project / "runs" / newest(project)["id"] / "report.html").read_text(encoding="utf-8")
+    assert f"<p>V{first[1:]}.</p>" in page
+    refused = inv(project, "run", "-p", "max_iter=1", "-p", 'promotion={"manual": true}', code=0).stdout
+    assert "  version 2 is kept; it waits for inv models.promote 2: " in refused
+
+
 def versions(project: Path, **variables: str) -> dict[int, dict[str, Any]]:
     found = json.loads(inv(project, "models", "--json", code=0, **variables).stdout)
     return {version["number"]: version for version in found}

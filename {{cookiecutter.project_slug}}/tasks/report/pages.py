@@ -11,7 +11,7 @@ from ..runs.comparison import comparison
 from ..runs.loops import sweeps
 from ..runs.metrics import number, whole_metrics
 from ..runs.record import Run, local_time
-from ..runs.standing import news, runs_before, standing
+from ..runs.standing import news, runs_before, sayings, standing
 from . import contents
 from .drawing import Drawing
 from .links import link
@@ -35,6 +35,7 @@ def write_report(run: Run, metric: str = "", before: list[Run] | None = None) ->
         started=local_time(run.started),
         url=contents.url(run),
         standing=standing(run, before, metric),
+        sayings=sayings(run),
         before=link(before[0].folder / "report.html", path.parent, before[0].id) if before else None,
         news=news(run, before[0]) if before else [],
         metrics=[(name, number(value)) for name, value in whole_metrics(run).items()],

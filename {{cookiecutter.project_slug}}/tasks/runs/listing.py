@@ -9,7 +9,7 @@ from .comparison import comparison
 from .loops import iterations, note, sweeps
 from .metrics import Line, headline, number, whole_metrics
 from .record import Run, elapsed, place, state
-from .standing import standing
+from .standing import sayings, standing
 
 
 def listing(runs: list[Run], first: str = "") -> str:
@@ -88,12 +88,6 @@ def details(run: Run) -> str:
         lines += [f"note    {printable(run.remote['note'])}"] if "note" in run.remote else []
     lines.append(f"report  {(run.folder / 'report.html').relative_to(ROOT)}")
     return "\n".join(lines)
-
-
-def sayings(run: Run) -> list[str]:
-    """What steps say of the run as a whole, such as that its model is in use: `said` in an artifact's metadata."""
-    artifacts = [output for step in run.steps for output in step.outputs.values() if isinstance(output, dict)]
-    return [str(about["said"]) for each in artifacts if "said" in (about := each.get("metadata") or {})]
 
 
 def ending(run: Run, before: list[Run], metric: str = "") -> str:

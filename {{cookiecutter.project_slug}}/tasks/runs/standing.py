@@ -49,6 +49,12 @@ def standing(run: Run, before: list[Run], metric: str = "") -> Standing | None:
     return Standing(metric, number(value), f"{change:+.3g}" if change else "", beside)
 
 
+def sayings(run: Run) -> list[str]:
+    """What steps say of the run as a whole, such as that its model is in use: `said` in an artifact's metadata."""
+    artifacts = [output for step in run.steps for output in step.outputs.values() if isinstance(output, dict)]
+    return [str(said) for each in artifacts if (said := (each.get("metadata") or {}).get("said"))]
+
+
 def number_of(run: Run, metric: str = "") -> str:
     """The name of the metric that is a run's number: the one named, a usual one, or the first; "" where it has none."""
     found = [name for name in headline(run) if name in run.metrics]
