@@ -30,8 +30,8 @@ def test_a_run_ends_with_what_became_of_its_model(bake: Bake) -> None:
     assert f"  {first}\n" in inv(project, "run", code=0).stdout
     page = (project / "runs" / newest(project)["id"] / "report.html").read_text(encoding="utf-8")
     assert f"<p>V{first[1:]}.</p>" in page
-    refused = inv(project, "run", "-p", "max_iter=1", "-p", 'promotion={"manual": true}', code=0).stdout
-    assert "  version 2 is kept; it waits for inv models.promote 2: " in refused
+    refused = inv(project, "run", "-p", "max_iter=1", code=0).stdout
+    assert "  version 2 is kept; the champion stays: " in refused
 
 
 def versions(project: Path, **variables: str) -> dict[int, dict[str, Any]]:
