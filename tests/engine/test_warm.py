@@ -91,6 +91,14 @@ ENDS = [
     "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
     "import atexit; atexit.register(print, 'at the end'); note.mkdir()",
     "import sys; sys.stdout.write('no end of line'); raise SystemExit(4)",
+    "raise SystemExit(-1)",
+    "raise SystemExit(2.5)",
+    "import threading, time; threading.Timer(0.3, print, ['from a thread']).start(); raise SystemExit(5)",
+    "global kept; kept = open('/proc/self/fd/1', 'a'); kept.write('never closed'); raise SystemExit(6)",
+    "import kfp; kfp.kept = open('/proc/self/fd/1', 'a'); kfp.kept.write('never closed'); raise SystemExit(6)",
+    "global last; last = type('', (), {'__del__': lambda _: print('deleted')})(); raise SystemExit(7)",
+    "import sys; sys.stdout.close(); raise SystemExit(8)",
+    "import sys; sys.stdout = None; raise SystemExit(9)",
 ]
 
 

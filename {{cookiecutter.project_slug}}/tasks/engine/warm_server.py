@@ -10,10 +10,12 @@ where a module that it imports starts a thread, which a fork would lose, or writ
 """
 
 import ast
+import atexit
 import contextlib
 import gc
 import importlib
 import importlib.util
+import io
 import json
 import os
 import runpy
@@ -21,6 +23,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
@@ -237,5 +240,32 @@ def main() -> dict[str, Any]:
     return request
 
 
+def leave(code: object) -> None:
+    """End as Python does, without taking down the packages that were here before: that would take 0.1 s."""
+    if code is not None and not isinstance(code, int):
+        print(code, file=sys.stderr)
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    vars(sys.modules["__main__"]).clear()
+    gc.collect()
+    for each in gc.get_objects():  # of the step alone: what was here before is frozen
+        if isinstance(each, io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom) and not each.closed:
+            with contextlib.suppress(OSError, ValueError):
+                each.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            code = code or 120  # as Python ends then
+    os._exit(int(code or 0) & 0xFF)
+
+
 if __name__ == "__main__":
-    become(main())
+    asked = main()
+    try:
+        become(asked)
+        ended: object = None
+    except SystemExit as end:
+        ended = end.code
+    leave(ended)
