@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as is_
@@ -59,12 +58,13 @@ def suspicion(column: Any, y: Any, names: list[str], classes: bool) -> str:
 
     A target of classes is the position of each in `names`.
     """
-    there = ~pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
+    known = pc.invert(pc.is_null(column, nan_is_null=True))
+    there = array_of(known).astype(bool)
     if classes and not there.all() and (only := where_filled(there, y, names)):
         return only
     if there.sum() < 4 * LEAST:
         return ""
-    truth, column = y[there], column.filter(pa.array(there))
+    truth, column = y[there], column.filter(known)
     x = numbers(column)
     if classes:
         common = np.bincount(truth).max() / len(truth)
@@ -111,7 +111,7 @@ def explained(x: Any, y: Any) -> float:
 
 def bins(x: Any) -> Any:
     """Numbers as positions: up to 20 different ones each its own, and more in up to 50 bins of about as many rows."""
-    codes, distinct = pd.factorize(x)
+    distinct, codes = np.unique(x, return_inverse=True)
     if len(distinct) <= 20:
         return codes
     count = min(50, max(2, len(x) // (2 * LEAST)))
@@ -126,7 +126,9 @@ def same_order(x: Any, y: Any) -> bool:
 
 
 def ranks(x: Any) -> Any:
-    return pd.Series(x).rank().to_numpy()
+    """Ranks from 1 on, shape (rows,); of equal numbers each has the mean of theirs."""
+    _, position, rows = np.unique(x, return_inverse=True, return_counts=True)
+    return (np.cumsum(rows) - (rows - 1) / 2)[position]
 
 
 def numbers(column: Any) -> Any:
@@ -138,11 +140,16 @@ def numbers(column: Any) -> Any:
         column = column.cast(pa.int32() if type_.bit_width == 32 else pa.int64())
     elif not (is_number(type_) or is_.is_boolean(type_)):
         return None
-    return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return array_of(column.cast(pa.float64(), safe=False))
 
 
 def coded(column: Any) -> tuple[Any, list[str]]:
     """Values as their positions in a list of the different ones, as text."""
     whole = column.combine_chunks().dictionary_encode()
-    positions = whole.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    return positions, [str(value) for value in whole.dictionary.to_pylist()]
+    return array_of(whole.indices).astype(np.int64), [str(value) for value in whole.dictionary.to_pylist()]
+
+
+def array_of(column: Any) -> Any:
+    """Values without gaps as an array, shape (rows,). pyarrow's own way imports pandas, which takes half a second."""
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return np.from_dlpack(whole.cast(pa.uint8()) if is_.is_boolean(whole.type) else whole)
