@@ -34,10 +34,11 @@ def test_a_run_ends_with_its_number_and_where_the_rest_is(first_run: tuple[Path,
     values = {key: f"{value:.4g}" for key, value in run["metrics"].items()}
     validated = f"{values[f'cv_{name}']} ± {run['metrics'][f'cv_{name}_std']:.2g}"
     guess, linear = (values[f"cv_{name}_{baseline}"] for baseline in ("guess", "linear"))
-    assert said.splitlines()[-5:] == [
+    assert said.splitlines()[-6:] == [
         f"succeeded in {run['seconds']:.1f} s",
         f"  {name} {values[name]}",
         f"  by cross-validation {validated}, a guess {guess}, a linear model {linear}",
+        "  version 1 is kept; it is the champion now: there was none",
         f"report: runs/{run['id']}/report.html",
         f"next: inv runs.report --open, inv runs.show (all {len(values)} metrics)",
     ]
