@@ -7,12 +7,14 @@ a sample lose what comes later: a number that is rounded, a zero in front, a wor
 import re
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 from pyarrow.parquet import ParquetWriter, read_metadata
 
@@ -89,7 +91,9 @@ def copy_utf8(
             decisions = decide_all(connection, source, names, given, sign)
         reading = decided_reading(given, dialect, decisions, whole)
         try:
-            rows = write(connection, files, dialect, reading, decisions, target)
+            with ThreadPoolExecutor(1) as beside:
+                counted = beside.submit(lines_of, files, dialect)
+                rows = write(connection, files, dialect, reading, decisions, target)
         except (duckdb.InvalidInputException, duckdb.ConversionException) as problem:
             misfit = any(words in str(problem) for words in (MISFIT, "Error when converting column"))
             if not soon or not (misfit or isinstance(problem, duckdb.ConversionException)):
@@ -106,7 +110,7 @@ def copy_utf8(
         if "reached an invalid state" in str(problem) and b"\r" in head_of(files[0]):
             raise MixedLines(str(files[0])) from problem
         raise StepError(sentence(problem, files, dialect)) from problem
-    told = [*dialect.told, *account(files, dialect, rows)]
+    told = [*dialect.told, *account(files, dialect, rows, *counted.result())]
     kept = {name: one for name, one in decisions.columns.items() if name not in reading.drop}
     notes = {name: [one.note] for name, one in kept.items() if one.note}
     for name in kept.keys() & set(dialect.unnamed):
@@ -254,18 +258,13 @@ def sentence(problem: duckdb.Error, files: Sequence[Path], dialect: Dialect) -> 
     return f"{at} cannot be read as CSV: {words_of(first)}{cited}. Correct the file."
 
 
-def account(files: Sequence[Path], dialect: Dialect, rows: int) -> list[str]:
-    """Hold the rows written against the lines of the files, which are counted without the reader.
+def account(files: Sequence[Path], dialect: Dialect, rows: int, lines: int, quotes: bool) -> list[str]:
+    """Hold the rows written against the lines of the files, which were counted without the reader.
 
     Returns the reason for a difference.
 
     Raises StepError where it has none.
     """
-    lines = quotes = 0
-    for file in files:
-        found, quoting = count_lines(file, dialect)
-        lines += found - dialect.head
-        quotes += quoting
     if rows == lines:
         return []
     blank = sum(blank_lines(file) for file in files)
@@ -276,14 +275,22 @@ def account(files: Sequence[Path], dialect: Dialect, rows: int) -> list[str]:
     return [f"{lines} lines after the header are {rows} rows: {' and '.join(reasons)}"] if reasons else []
 
 
+def lines_of(files: Sequence[Path], dialect: Dialect) -> tuple[int, bool]:
+    """The lines with data of all files, and whether there are quotes in one."""
+    found = [count_lines(file, dialect) for file in files]
+    return sum(lines - dialect.head for lines, _ in found), any(quotes for _, quotes in found)
+
+
 def count_lines(path: Path, dialect: Dialect) -> tuple[int, bool]:
     """The lines of a file, and whether there are quotes in it."""
     lines, quotes, last = 0, False, b""
-    with path.open("rb") as file:
-        while block := file.read(1 << 22):
-            lines += block.count(dialect.newline)
-            quotes = quotes or dialect.quote.encode() in block
-            last = block[-1:]
+    block = bytearray(1 << 20)
+    letters = np.frombuffer(block, np.uint8)  # in which numpy counts twice as fast as Python does in bytes
+    with path.open("rb", buffering=0) as file:
+        while size := file.readinto(block):
+            lines += int(np.count_nonzero(letters[:size] == ord(dialect.newline)))
+            quotes = quotes or block.find(dialect.quote.encode(), 0, size) >= 0
+            last = block[size - 1 : size]
     return lines + (last != dialect.newline), quotes
 
 
