@@ -290,7 +290,7 @@ def count_lines(path: Path, dialect: Dialect) -> tuple[int, bool]:
         while size := file.readinto(block):
             lines += int(np.count_nonzero(letters[:size] == ord(dialect.newline)))
             quotes = quotes or block.find(dialect.quote.encode(), 0, size) >= 0
-            last = block[size - 1 : size]
+            last = bytes(block[size - 1 : size])
     return lines + (last != dialect.newline), quotes
 
 
