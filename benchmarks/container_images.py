@@ -10,11 +10,10 @@ from pathlib import Path
 
 from figures import Figure, compared, counted, taken
 from measuring import SkippedError, in_turn, seconds
-from projects import INVOKE, generate, inv, run_of
+from projects import INVOKE, STEPS, generate, inv, run_of
 
 REGISTRY = "localhost:5001"
 BASE = "python:3.13-slim"
-STEPS = ("gathering", "validation", "preprocessing", "training", "prediction")
 PLAIN = f"""\
 FROM {BASE}
 COPY requirements.txt /

@@ -89,16 +89,8 @@ def scoring(folder: Path) -> list[Figure]:
     project = adopted(folder / "scoring", table(50_000))
     inv(project, "run")
     new, model = table(MILLION, target=False), champion(project)
-    ours = [
-        *INVOKE,
-        "run",
-        "scoring",
-        "--no-cache",
-        "-p",
-        f"source={new}",
-        "-p",
-        f"destination={folder / 'ours.parquet'}",
-    ]
+    to = folder / "ours.parquet"
+    ours = [*INVOKE, "run", "scoring", "--no-cache", "-p", f"source={new}", "-p", f"destination={to}"]
     script = Path(__file__).with_name("plain_scoring.py")
     plain = [sys.executable, str(script), str(model), str(new), str(folder / "plain.parquet")]
     (mine, theirs), load = in_turn(

@@ -18,10 +18,9 @@ import yaml
 import executor
 from figures import Figure, compared, skipped
 from measuring import FailedError, in_turn, seconds
-from projects import INVOKE, TEMPLATE, generate, run_of, script_of
+from projects import INVOKE, STEPS, TEMPLATE, generate, run_of, script_of
 
 PACKAGES = {"kedro": "kedro==1.7.0", "kfp": "kfp==2.17.3", "dvc": "dvc==3.67.1"}
-STEPS = ("gathering", "validation", "preprocessing", "training", "prediction")
 PROJECTS = Path(__file__).with_name("peer_projects")
 # None sends anything while it is measured, and the threads of all wait as those of `inv run` do.
 VARIABLES = {"DO_NOT_TRACK": "1", "DVC_NO_ANALYTICS": "1", "OMP_WAIT_POLICY": "PASSIVE"}

@@ -14,9 +14,7 @@ def main(model_file: Path, new: Path, out: Path) -> None:
     model = skops.io.load(model_file, trusted=skops.io.get_untrusted_types(file=model_file))
     table = pd.read_csv(new)
     features = table[list(model.feature_names_in_)].copy()
-    for name in features.select_dtypes(
-        exclude="number"
-    ):  # text as the model has learnt it, with None where it is missing
+    for name in features.select_dtypes(exclude="number"):  # text as the model has learnt it: None where it is missing
         features[name] = features[name].astype(object).where(features[name].notna(), None)
     probabilities = model.predict_proba(features)
     table["prediction"] = model.classes_[probabilities.argmax(axis=1)]

@@ -13,6 +13,7 @@ TEMPLATE = Path(__file__).resolve().parents[1]
 PROJECT = TEMPLATE / "{{cookiecutter.project_slug}}"
 BUILD = TEMPLATE / "build" / "bench"  # what is kept: results, tables
 INVOKE = [sys.executable, "-m", "invoke"]
+STEPS = ("gathering", "validation", "preprocessing", "training", "prediction")
 
 
 def generate(folder: Path) -> Path:

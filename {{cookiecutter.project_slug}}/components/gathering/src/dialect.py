@@ -101,6 +101,7 @@ def sniffed(
         delimiter, quote, escape, width = found
     except duckdb.Error:
         return suggested, '"', '"'
+    # A sign that the first line has not, and another that it has as often as those below: that one is the header's.
     alike = len({line.count(suggested) for line in bare}) == 1 and delimiter not in bare[0]
     if delimiter != suggested and suggested in bare[0] and (width == 1 or alike):
         return suggested, '"', '"'
