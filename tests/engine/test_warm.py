@@ -172,6 +172,19 @@ def test_a_module_that_speaks_when_it_is_imported_is_left_to_the_steps(flow: Pro
     assert lines(flow, "warm") == ["False", "False"]
 
 
+def test_what_a_step_imports_by_name_or_later_is_there_already(flow: Project) -> None:
+    text = (flow.root / "components/adding/src/add.py").read_text(encoding="utf-8")
+    modules = [
+        "xml.dom.minidom",
+        "typer._adapters",
+    ]  # a module that its package does not import, and one that typer does
+    before = f"import sys\nprint('there', [name in sys.modules for name in {modules}])\n"
+    flow.write("components/adding/src/add.py", before + "from xml.dom import minidom\n" + text)
+    for options, there in ([], "[True, True]"), (["--cold"], "[False, False]"):
+        flow.inv("run", "--no-cache", *options)
+        assert lines(flow, "there") == [there, there]
+
+
 def test_a_module_of_the_component_goes_before_one_that_is_imported_already(flow: Project) -> None:
     flow.write("components/adding/src/threadpoolctl.py", "mine = 'mine'\n")
     flow.adding_does("import threadpoolctl; print('found', threadpoolctl.mine)")

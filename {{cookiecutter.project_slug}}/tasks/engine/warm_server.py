@@ -14,7 +14,6 @@ import atexit
 import contextlib
 import gc
 import importlib
-import importlib.util
 import io
 import json
 import os
@@ -24,13 +23,22 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
+Imported = tuple[str, tuple[str, ...]]  # a module, and what is taken of it: that may be a module that comes only then
+
 COMPONENTS = Path("components")
-LIGHTWEIGHT = ["kfp.dsl.executor"]
+LIGHTWEIGHT: list[Imported] = [("kfp.dsl.executor", ())]
+LATER = {  # what packages import only when they are used, which each step would do for itself
+    "pandera": "pandera.backends.pandas.builtin_checks",
+    "pyarrow": "pyarrow.parquet",
+    "typer": "typer._adapters",
+}
+LOADED = set[Imported]()
 ADDED: dict[str, dict[str, str]] = {}  # variables that packages add to the environment when they are imported
 
 
@@ -39,7 +47,7 @@ class Server:
 
     def __init__(self, control: socket.socket, names: list[str]) -> None:
         self._control = control
-        self._modules = [module for name in names for module in modules_of(name)]
+        self._modules = [imported for name in names for imported in modules_of(name)]
         self._running: dict[int, socket.socket] = {}
         self._woken, self._wakes = socket.socketpair()  # a signal that comes just before a wait would not end it
 
@@ -61,7 +69,7 @@ class Server:
                 if request := self._forked(socket.socket(fileno=files[0]), files[1]):
                     return request
             elif self._modules:
-                load(self._modules.pop(0))
+                load(*self._modules.pop(0))
 
     def _forked(self, answers: socket.socket, log: int) -> dict[str, Any] | None:
         """Fork for one request; what it is, in the fork, and nothing here."""
@@ -70,8 +78,8 @@ class Server:
         if not line.endswith(b"\n"):
             return None
         request: dict[str, Any] = json.loads(line)
-        for module in modules_of(request["component"]):
-            load(module)
+        for imported in modules_of(request["component"]):
+            load(*imported)
         gc.freeze()  # what is here is not looked at any more, so that its memory stays shared
         ready, told = os.pipe()
         try:
@@ -126,43 +134,46 @@ def _kill(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def modules_of(component: str) -> list[str]:
-    """The modules of packages that a component's program imports at the top of its files, and `shared` for it."""
+def modules_of(component: str) -> list[Imported]:
+    """What a component's program imports of packages at the top of its files, and `shared` for it."""
     if not component:
         return LIGHTWEIGHT
     folder = COMPONENTS / component / "src"
-    own, found, files = _names(folder), list[str](), sorted(folder.glob("*.py"))
+    own, found, files = _names(folder), list[Imported](), sorted(folder.glob("*.py"))
     for path in files:  # which grows
         with contextlib.suppress(SyntaxError, UnicodeDecodeError, OSError):
-            for module in _imported(ast.parse(path.read_bytes())):
+            for module, names in _imported(ast.parse(path.read_bytes())):
                 first, _, rest = module.partition(".")
-                shared = COMPONENTS / "shared" / f"{rest}.py"
-                if first == "shared" and shared.is_file() and shared not in files:
-                    files.append(shared)
-                elif first not in {"shared", *own} and module not in found:
-                    found.append(module)
+                if first == "shared":
+                    files += [file for file in _shared(rest, names) if file not in files]
+                elif first not in own and (module, names) not in found:
+                    found.append((module, names))
+                    found += [(LATER[first], ())] if first in LATER else []
     return found
 
 
-def _imported(tree: ast.Module) -> list[str]:
-    found = []
+def _shared(rest: str, names: tuple[str, ...]) -> list[Path]:
+    """The files of `from shared.rest import names`, or of `from shared import names`."""
+    files = [COMPONENTS / "shared" / f"{name}.py" for name in ([rest] if rest else names)]
+    return [file for file in files if file.is_file()]
+
+
+def _imported(tree: ast.Module) -> Iterator[Imported]:
     for node in tree.body:
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            yield from ((alias.name, ()) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            found += [node.module]
-            if node.module == "shared":
-                found += [f"shared.{alias.name}" for alias in node.names]
-    return found
+            yield node.module, tuple(alias.name for alias in node.names)
 
 
-def load(module: str) -> None:
-    """Import a module. One that cannot be imported is left to the step, which says so."""
-    if module in sys.modules:
+def load(module: str, names: tuple[str, ...]) -> None:
+    """Import a module and what is taken of it. What cannot be imported is left to the step, which says so."""
+    if (module, names) in LOADED:
         return
+    LOADED.add((module, names))
     before = dict(os.environ)
     with contextlib.suppress(Exception):
-        importlib.import_module(module)
+        __import__(module, fromlist=names)
     added = {name: value for name, value in os.environ.items() if name not in before}
     ADDED.setdefault(module.partition(".")[0], {}).update(added)
     threads = len(list(Path("/proc/self/task").iterdir())) > 1
@@ -175,7 +186,7 @@ def become(request: dict[str, Any]) -> None:
     """Run a step's program in this process, as if it had been started with its command."""
     command, environment = request["command"], request["environment"]
     os.environ.clear()
-    for package in {module.partition(".")[0] for module in modules_of(request["component"])}:
+    for package in {module.partition(".")[0] for module, _ in modules_of(request["component"])}:
         os.environ.update(ADDED.get(package, {}))
     os.environ.update(environment)
     module = command[2] if command[1] == "-m" else ""
@@ -233,7 +244,7 @@ def main() -> dict[str, Any]:
     del sys.path[0]  # the folder of this file
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
-    load("threadpoolctl")
+    load("threadpoolctl", ())
     ADDED["sklearn"] = ADDED.pop("threadpoolctl")  # which would have imported it
     request = Server(control, sys.argv[2:]).serve()
     gc.enable()
