@@ -48,6 +48,17 @@ def test_the_number_is_held_against_validation_baselines_and_earlier_runs(three:
     assert "since the run before" not in top_of(project, first), "there was none"
 
 
+def test_what_became_of_a_model_is_said_of_a_run_without_a_number_too(flow: Project) -> None:
+    flow.inv("run")
+    run = flow.runs()[0]["id"]
+    path = flow.root / "runs" / run / "run.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    note = {"type": "system.Markdown", "name": "note", "uri": "runs/none", "metadata": {"said": "version 3 is kept"}}
+    record["steps"][-1]["outputs"]["note"] = note
+    path.write_text(json.dumps(record), encoding="utf-8")
+    assert "Version 3 is kept." in top_of(flow, run)
+
+
 def test_of_columns_that_have_drifted_none_is_the_best(three: tuple[Project, list[str]]) -> None:
     project, (first, second, third) = three
     for run, drifted in ((first, 0), (second, 1), (third, 3)):
