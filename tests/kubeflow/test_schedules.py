@@ -128,3 +128,23 @@ def test_a_slip_in_a_schedule_is_said_and_nothing_is_asked(kfp: Kfp, project: Pr
     set_up(project, kfp, f"schedules: {text}\n")
     assert words in project.inv("schedule", code=1).stderr
     assert kfp.asked == []
+
+
+def test_a_place_that_only_this_machine_sees_is_refused_and_nothing_is_asked(kfp: Kfp, project: Project) -> None:
+    pipeline = (project.root / "pipeline.py").read_text(encoding="utf-8")
+    more = 'n: int = 3, source: str = "s3://b/a.csv", source_fingerprint: str = "", destination: str = ""'
+    project.write("pipeline.py", pipeline.replace("n: int = 3", more))
+    for place, what in (
+        ("source: data.csv", "source is 'data.csv'"),
+        ("destination: ~/x.csv", "destination is '~/x.csv'"),
+    ):
+        for shown in ("", "file:///"):
+            name, value = place.split()
+            set_up(project, kfp, f"schedules: {{nightly: {{every: 1h, parameters: {{{name} {shown}{value}}}}}}}\n")
+            said = project.inv("schedule", code=1).stderr
+            assert f"schedules: nightly: {what.replace(value, shown + value)}, a file of this machine, which a" in said
+            assert f"and give that: parameters: {{{name} s3://...}}" in said
+    set_up(project, kfp, "schedules: {nightly: {every: 1h}}\nparameters: {source: data.csv}\n")
+    assert "source is 'data.csv', a file of this machine" in project.inv("schedule", "--dry-run", code=1).stderr
+    assert kfp.asked == []
+    assert "flow: source is 'data.csv', a file of this machine" in project.inv("deploy").stdout

@@ -173,6 +173,21 @@ def test_a_store_in_a_bucket_is_used_like_a_folder(bake: Bake) -> None:
     assert "the model store 's3://team/penguins' cannot be used" in said
 
 
+def test_a_store_in_a_home_is_there_for_runs_and_commands_alike(bake: Bake, tmp_path: Path) -> None:
+    project = bake()
+    home = str(tmp_path)
+    inv(project, "run", INVOKE_MODELS="~/models", HOME=home)
+    assert "champion" in inv(project, "models", INVOKE_MODELS="~/models", HOME=home).stdout
+    assert (tmp_path / "models").is_dir()
+    inv(project, "run", INVOKE_MODELS="~/models", HOME=home)
+    assert all(cached(project).values())
+    for command in ("models", "run"):
+        said = inv(project, command, code=1, INVOKE_MODELS="~nobody-here/models").stderr
+        assert (
+            said == "error: models is '~nobody-here/models', and such a home is not known here: give the whole path.\n"
+        )
+
+
 def test_a_project_without_a_store_keeps_nothing_and_says_so(bake: Bake) -> None:
     project = bake()
     settings = project / "invoke.yaml"

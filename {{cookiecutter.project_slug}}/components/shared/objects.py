@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from shared.masking import masked
-from shared.step import StepError, writing
+from shared.step import StepError, path_of, writing
 
 T = TypeVar("T")
 BUCKETS = ("s3", "gs", "gcs", "abfs", "abfss", "az", "azure")
@@ -39,7 +39,7 @@ def objects_at(place: str) -> Objects:
     """The files of a folder or of a URI."""
     scheme = urlsplit(place).scheme if "://" in place else ""
     if not scheme:
-        return Folder(Path(place).expanduser())
+        return Folder(path_of(place, "models"))
     if scheme not in BUCKETS:
         raise StepError(
             f"models: {masked(place)!r} is not a place for models. Give a folder, or an address of s3, gs or abfs."

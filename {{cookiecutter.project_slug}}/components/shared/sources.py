@@ -14,14 +14,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from shared.step import StepError
+from shared.step import StepError, path_of
 
 
 def local_path(source: str) -> Path | None:
     """What `source` names on this machine: a file, a folder or a glob; None for a URI. Raises StepError if nothing."""
     if "://" in source and not source.startswith("sample://"):
         return None
-    path = Path(source).expanduser()
+    path = path_of(source, "source")
     if source.startswith("sample://"):
         path = Path(__file__).with_name(f"{source.removeprefix('sample://')}.csv")
     if not path.exists() and not (glob.has_magic(source) and files_of(path)):

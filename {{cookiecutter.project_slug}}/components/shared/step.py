@@ -50,6 +50,14 @@ def given(path: Path | None) -> Path | None:
     return None if path is None or str(path).startswith("{{$") else path
 
 
+def path_of(place: str, what: str) -> Path:
+    """The path of a place on this machine, with its home written out. Raises StepError for a home that is not known."""
+    try:
+        return Path(place).expanduser()
+    except RuntimeError:
+        raise StepError(f"{what} {place!r} begins with a home that is not known here. Give the whole path.") from None
+
+
 @contextmanager
 def writing(path: Path, replace: bool = True) -> Iterator[Path]:
     """A temporary path beside `path`, which gets that name on success, and is removed on any exception.

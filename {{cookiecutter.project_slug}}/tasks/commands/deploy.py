@@ -6,6 +6,7 @@ from invoke.tasks import task
 from ..files import ROOT
 from ..project.compiling import compile_pipelines, write_compiled
 from ..project.pipelines import check_name
+from ..project.places import at_deployment
 from ..project.settings import load_settings
 from ..terminal import say
 from .asking import sure_outside
@@ -38,6 +39,8 @@ def deploy(c: Context, pipelines: list[str], yes: bool = False, take_over: bool 
 
     config = load_settings(c)
     compiled = compile_pipelines(config, pipelines)
+    for said in at_deployment(compiled, config):
+        say(said)
     agreed = sure_outside(config, f"something is deployed to {config.kfp_host}", yes)
     api = connect(config, say)
     permit(config, agreed)

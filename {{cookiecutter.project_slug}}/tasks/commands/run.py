@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from invoke.context import Context
@@ -16,6 +15,7 @@ from ..project.compiling import compile_pipeline, images_of
 from ..project.components import by_component, component_of
 from ..project.parameters import default_values, given_values, own_defaults, parameter_values
 from ..project.pipelines import Compiled
+from ..project.places import only_here, without_store
 from ..project.settings import Settings, load_settings
 from ..project.settings_files import acting
 from ..project.task_settings import secret_variables
@@ -82,12 +82,11 @@ def run(
     left_out = part.only(compiled.spec, from_, until)
     parameters = parameter_values(compiled.spec, param)
     if on == "cluster":
-        _seen_anywhere(parameters, config)
+        _seen_anywhere(compiled, parameters, config)
     fill_in(parameters, param, config, local=on != "cluster")
     if on == "cluster":
         _on_cluster(compiled, parameters, config, experiment, name, cache, detach, yes)
         return
-    _without_tilde(parameters)
     local = _local_run(on, parameters, compiled, config, int(jobs or config.jobs), warm=warm)
     local.pipeline(cache)
     if left_out:
@@ -130,29 +129,15 @@ def _on_cluster(
     finish(started, config)
 
 
-def _without_tilde(parameters: dict[str, Any]) -> None:
-    """Write out the home in paths of data and of the model store: in a container, `~` is another one."""
-    for name, value in parameters.items():
-        if _is_place(name, parameters) and str(value).startswith("~/"):
-            parameters[name] = str(Path(value).expanduser())
-
-
-def _is_place(name: str, parameters: dict[str, Any]) -> bool:
-    return f"{name}_fingerprint" in parameters or name == "destination"
-
-
-def _seen_anywhere(parameters: dict[str, Any], config: Settings) -> None:
-    """Raises `Exit` for a place of data that only this machine sees; says so of a model store."""
-    if parameters.get("models") == "" and config.models:
-        what = f"models is '{config.models}', a folder of this machine"
-        say(f"{what}, so this run keeps no version of its model: set it to an address of s3, gs or abfs in invoke.yaml")
-    for place in [key for key in parameters if _is_place(key, parameters) and key != "models"]:
-        if "://" not in str(parameters[place]) and (parameters[place] or place != "destination"):
-            both = "it can write (s3, gs, abfs)" if place == "destination" else "both can read it (http, s3, gs, abfs)"
-            raise fail(
-                f"{place} is '{parameters[place]}', a file of this machine, which a cluster does not see: "
-                f"put it where {both}, and give that: -p {place}=s3://..."
-            )
+def _seen_anywhere(compiled: Compiled, parameters: dict[str, Any], config: Settings) -> None:
+    """Raises `Exit` for a place that only this machine sees; says so of a model store that a run can do without."""
+    for name, why in only_here(parameters):
+        raise fail(f"{why}: -p {name}=s3://...")
+    said, ends = without_store(compiled.spec, parameters, config)
+    if ends:
+        raise fail(said)
+    if said:
+        say(said)
 
 
 @task(

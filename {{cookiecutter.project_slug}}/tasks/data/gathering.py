@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..files import ROOT
 from ..project.components import COMPONENTS, component_path
+from ..project.places import at_home
 from ..terminal import fail
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def placed(source: str) -> str:
     """A source as the steps see it: a local path from the project's folder where it lies inside, else whole."""
     if "://" in source:
         return source
-    path = Path(source).expanduser().resolve()
+    path = Path(at_home(source, "the source")).resolve()
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
 
 

@@ -2,14 +2,18 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..project.parameters import check_whole, default_values, typed, with_credentials
 from ..project.pipelines import FIRST, Compiled, check_name
+from ..project.places import only_here, without_store
 from ..project.settings import NAME, Settings
 from ..project.task_settings import seconds
-from ..terminal import fail
+from ..terminal import fail, say
 from .limits import TEXT, check_length
+
+if TYPE_CHECKING:
+    from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Schedule:
 def schedules(config: Settings, pipelines: list[Compiled]) -> list[Schedule]:
     """The checked schedules of invoke.yaml. Raises `Exit` for a slip in one."""
     types = {each.name: each.types for each in pipelines}
+    specs = {each.name: each.spec for each in pipelines}
     hidden = {each.name: with_credentials(each.spec) for each in pipelines}  # which the version on the server has not
     defaults = {each.name: default_values(each.spec) for each in pipelines}
     found = []
@@ -61,8 +66,20 @@ def schedules(config: Settings, pipelines: list[Compiled]) -> list[Schedule]:
         # A schedule is there to see what is new: KFP puts the time here, so that no source is served from the cache.
         stamps = {key: "[[CurrentTime]]" for key in known if key.removesuffix("_fingerprint") in known.keys() - {key}}
         check_whole(defaults[pipeline] | parameters)
+        _check_places(where, specs[pipeline], defaults[pipeline] | parameters, config)
         cron = f"0 {cron}" if fields == 5 else cron
         check_length(f"{where}: cron", cron, TEXT)
         filled = stamps | hidden[pipeline] | parameters
         found.append(Schedule(name, cron, every, filled, values.get("enabled", True), pipeline))
     return found
+
+
+def _check_places(where: str, spec: "PipelineSpec", parameters: dict[str, Any], config: Settings) -> None:
+    """Raises `Exit` for a place that only this machine sees; says so of a model store that runs can do without."""
+    for name, why in only_here(parameters):
+        raise fail(f"{where}: {why}: parameters: {{{name}: s3://...}}")
+    said, ends = without_store(spec, parameters, config)
+    if ends:
+        raise fail(f"{where}: {said}")
+    if said:
+        say(f"{where}: {said}")

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..project.components import component_path
 from ..project.parameters import is_filled_in
+from ..project.places import without_tilde
 from ..project.settings import Settings
 from ..runs.record import RUNS, code_version, load
 from .store import place
@@ -22,6 +23,8 @@ def fill_in(values: dict[str, Any], given: list[str], config: Settings, local: b
     by_hand = {text.partition("=")[0] for text in given}
     if local and "models" not in by_hand:
         values |= local_defaults(values, config)
+    if local:
+        without_tilde(values)
     if "code" in values and "code" not in by_hand:
         images = dict(sorted(values["code"].get("images", {}).items()))
         pages = {} if local else {"pages": f"{config.kfp_host.rstrip('/')}/#/runs/details/"}

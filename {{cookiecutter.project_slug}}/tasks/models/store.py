@@ -6,13 +6,14 @@ from typing import Any
 
 from ..files import ROOT
 from ..project.components import component_path
+from ..project.places import at_home
 from ..project.settings import Settings
 from ..terminal import fail
 
 
 def place(models: str) -> str:
-    """Where a model store is for a command: a folder is one from the project's root on."""
-    return models if "://" in models else str(ROOT / models)
+    """Where a model store is for a command: a folder is one from the project's root on, or from a home."""
+    return models if "://" in models else str(ROOT / at_home(models, "models"))
 
 
 @contextlib.contextmanager
