@@ -16,6 +16,7 @@ from helpers.inv import inv
 from helpers.mlflow_server import MlflowServer
 from helpers.penguins import cached, newest
 from helpers.template import Bake
+from shared.mlflow_api import Mlflow
 from shared.mlflow_store import STALE
 from shared.model_store import store_at
 from shared.model_versions import MODEL, Changed, Version
@@ -153,6 +154,21 @@ def test_a_change_that_was_stopped_half_way_holds_nobody_up_for_ever(
     assert store.used() == version.number
 
 
+def test_a_promotion_asks_for_the_registered_model_once(
+    mlflow: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, asked, get = str(uuid.uuid4()), list[str](), Mlflow.get
+    store, version = store_at(f"mlflow+{mlflow.address}#{name}"), added(mlflow, name, tmp_path)
+
+    def counted(self: Mlflow, what: str, **query: str) -> dict[str, Any]:
+        asked.append(what)
+        return get(self, what, **query)
+
+    monkeypatch.setattr(Mlflow, "get", counted)
+    store.promote(version, "somebody", instead=0)
+    assert asked == ["registered-models/get"]
+
+
 def test_a_server_that_is_none_is_a_sentence(project: Path) -> None:
     def said(address: str, **variables: str) -> str:
         return inv(project, "models", code=1, INVOKE_MLFLOW=address, **variables).stderr
@@ -196,18 +212,22 @@ def test_a_server_that_is_busy_is_asked_again(monkeypatch: pytest.MonkeyPatch) -
 
 
 @contextmanager
-def answering(status: int, headers: dict[str, str], content: bytes) -> Iterator[tuple[str, list[str]]]:
-    """A server that answers everything alike: its address, and who asked it each time."""
+def answering(
+    status: int, headers: dict[str, str], content: bytes, listing: bytes = b""
+) -> Iterator[tuple[str, list[str]]]:
+    """A server that answers everything alike, but for a listing of files: its address, and who asked it each time."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.headers.get("Authorization", ""))
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            listed = listing and "?path=" in self.path
+            self.send_response(200 if listed else status)
+            said = listing if listed else content
+            for name, value in {**headers, "Content-Length": str(len(said))}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(content)
+            self.wfile.write(said)
 
         def log_message(self, *_: Any) -> None: ...
 

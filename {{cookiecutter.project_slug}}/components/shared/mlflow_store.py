@@ -68,16 +68,13 @@ class MlflowStore(Store):
     def _written(self) -> list[Change]:
         return _known(self._model())
 
-    def _last(self) -> int:
-        return _last(self._model())
-
-    def _change(self, change: Change, last: int) -> None:
+    def _change(self, decided: Callable[[list[Change]], Change]) -> None:
         with self._alone():
             model = self._model()
-            if _last(model) != last:
-                raise Changed
-            by_hand = _known(model)[len(_changes(model)) :]
-            for number, each in enumerate([*by_hand, change], last + 1):
+            known = _known(model)
+            change = decided(known)
+            by_hand = known[len(_changes(model)) :]
+            for number, each in enumerate([*by_hand, change], _last(model) + 1):
                 key, text = f"{CHANGE}{number:06}", json.dumps(vars(each))
                 self._mlflow.post("registered-models/set-tag", name=self._name, key=key, value=text)
             version = str(change.version)

@@ -82,9 +82,11 @@ class FileStore(Store):
     def _last(self) -> int:
         return max(self._numbers("champion"), default=0)
 
-    def _change(self, change: Change, last: int) -> None:
+    def _change(self, decided: Callable[[list[Change]], Change]) -> None:
+        numbers = self._numbers("champion")
+        change = decided([self._written_as(number) for number in numbers])
         try:
-            self._write("champion", last + 1, vars(change))
+            self._write("champion", max(numbers, default=0) + 1, vars(change))
         except Taken:
             raise Changed from None
 

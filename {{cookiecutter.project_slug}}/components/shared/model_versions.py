@@ -5,7 +5,7 @@ The commands of the project import this too, so what is heavy is imported where 
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,12 +89,8 @@ class Store(ABC):
         """All changes of the champion, those that a rollback took away too."""
 
     @abstractmethod
-    def _last(self) -> int:
-        """The number of the last change of the champion; 0 if there is none."""
-
-    @abstractmethod
-    def _change(self, change: Change, last: int) -> None:
-        """Write a change that was decided after the one with the number `last`. Raises Changed after another one."""
+    def _change(self, decided: Callable[[list[Change]], Change]) -> None:
+        """Write a change, which those before it decide. Raises Changed where another one comes between."""
 
     @abstractmethod
     def _copy(self, version: Version, name: str, target: Path) -> None:
@@ -132,10 +128,7 @@ class Store(ABC):
 
     def used(self) -> int:
         """The number of the version in use; 0 if there is none. Raises Unreadable where that is not known."""
-        changes = self.changes()
-        if changes and changes[-1].unreadable:
-            raise Unreadable(f"which version of the model store is in use is not known: {changes[-1].unreadable}")
-        return changes[-1].version if changes else 0
+        return in_use(self.changes())
 
     def champion(self) -> Version | None:
         """The version in use, if there is one."""
@@ -147,27 +140,37 @@ class Store(ABC):
 
         `instead`: the number of the champion that it was held against, 0 for none; another one there is is an error.
         """
-        last = self._last()
-        if instead is not None and (there := self.used()) != instead:
-            raise Changed(f"version {there} has become the champion since. Look at it, and promote by hand.")
-        self._change(Change(version.number, now(), by, seen), last)
+
+        def decided(written: list[Change]) -> Change:
+            if instead is not None and (there := in_use(holding(written))) != instead:
+                raise Changed(f"version {there} has become the champion since. Look at it, and promote by hand.")
+            return Change(version.number, now(), by, seen)
+
+        self._change(decided)
 
     def rollback(self, by: str) -> tuple[int, int]:
         """Make the champion before this one the champion again: the number of the one that was, and of the one that is.
 
         The one that was need not be readable, the one that is has to be.
         """
-        last, was, changes = self._last(), self.used(), self.changes()
-        if len(changes) < 2:
-            what = f"version {was} is the first champion" if was else "there is no champion"
-            raise StepError(f"{what}: there is none before it to go back to.")
-        if changes[-2].unreadable:
-            raise StepError(
-                f"which version was the champion before version {was} is not known: {changes[-2].unreadable}. "
-                "Choose one: inv models.promote VERSION"
-            )
-        is_ = self.version(changes[-2].version).number
-        self._change(Change(is_, now(), by, rollback=True), last)
+        was = is_ = 0
+
+        def decided(written: list[Change]) -> Change:
+            nonlocal was, is_
+            changes = holding(written)
+            was = in_use(changes)
+            if len(changes) < 2:
+                what = f"version {was} is the first champion" if was else "there is no champion"
+                raise StepError(f"{what}: there is none before it to go back to.")
+            if changes[-2].unreadable:
+                raise StepError(
+                    f"which version was the champion before version {was} is not known: {changes[-2].unreadable}. "
+                    "Choose one: inv models.promote VERSION"
+                )
+            is_ = self.version(changes[-2].version).number
+            return Change(is_, now(), by, rollback=True)
+
+        self._change(decided)
         return was, is_
 
     def fetch(self, version: Version, name: str, target: Path) -> None:
@@ -198,6 +201,13 @@ def holding(changes: Iterable[Change]) -> list[Change]:
         elif found and not found[-1].unreadable:
             found.pop()
     return found
+
+
+def in_use(changes: Sequence[Change]) -> int:
+    """The number of the version in use after changes that hold; 0 if none. Raises Unreadable where it is not known."""
+    if changes and changes[-1].unreadable:
+        raise Unreadable(f"which version of the model store is in use is not known: {changes[-1].unreadable}")
+    return changes[-1].version if changes else 0
 
 
 def entry(found: Any, kind: Any) -> dict[str, Any]:
