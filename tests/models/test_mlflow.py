@@ -16,7 +16,7 @@ from helpers.inv import inv
 from helpers.mlflow_server import MlflowServer
 from helpers.penguins import cached, newest
 from helpers.template import Bake
-from shared.mlflow_api import Mlflow
+from shared.mlflow_api import Mlflow, Refused
 from shared.mlflow_store import STALE
 from shared.model_store import store_at
 from shared.model_versions import MODEL, Changed, Version
@@ -209,6 +209,17 @@ def test_a_server_that_is_busy_is_asked_again(monkeypatch: pytest.MonkeyPatch) -
     with answering(503, {}, b"") as (address, asked), pytest.raises(StepError, match="503"):
         store_at(f"mlflow+{address}#penguins").numbers()
     assert asked == ["Basic bWU6eW91"] * 3
+
+
+def test_a_file_that_is_gone_is_found_out_where_mlflow_2_has_no_word_for_it(tmp_path: Path) -> None:
+    failure = b'{"error_code": "INTERNAL_ERROR", "message": "failures occurred while downloading"}'
+    for listing, problem in (
+        (b'{"files": []}', FileNotFoundError),
+        (b'{"files": [{"path": "model.skops"}]}', Refused),
+        (b"", Refused),
+    ):
+        with answering(500, {}, failure, listing) as (address, _), pytest.raises(problem):
+            Mlflow(address).download("1/run/model/model.skops", tmp_path / "out")
 
 
 @contextmanager

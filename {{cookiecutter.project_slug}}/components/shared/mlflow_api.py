@@ -53,10 +53,10 @@ class Mlflow:
             ) from problem
 
     def get(self, what: str, **query: str) -> dict[str, Any]:
-        return self._json("GET", f"{what}?{urlencode(query)}")
+        return self._json("GET", f"{API}{what}?{urlencode(query)}")
 
     def post(self, what: str, **content: Any) -> dict[str, Any]:
-        return self._json("POST", what, content)
+        return self._json("POST", API + what, content)
 
     def make(self, what: str, **content: str) -> dict[str, Any]:
         """Have something made that has a name. Raises Taken where there is one."""
@@ -66,7 +66,7 @@ class Mlflow:
             raise (Taken() if problem.code == "RESOURCE_ALREADY_EXISTS" else problem) from None
 
     def delete(self, what: str, **content: Any) -> dict[str, Any]:
-        return self._json("DELETE", what, content)
+        return self._json("DELETE", API + what, content)
 
     def upload(self, path: Path, key: str) -> None:
         """Have the server keep a file among its artifacts."""
@@ -88,13 +88,22 @@ class Mlflow:
         try:
             self._told(copied, again=True)
         except Refused as problem:
-            if problem.code == "RESOURCE_DOES_NOT_EXIST":
+            if problem.code == "RESOURCE_DOES_NOT_EXIST" or not self._lists(key):  # MLflow 2 has no word for it
                 raise FileNotFoundError(key) from problem
             raise
 
+    def _lists(self, key: str) -> bool:
+        """Whether the server's artifacts have a file, or may have it."""
+        folder, _, name = key.rpartition("/")
+        try:
+            listed = self._json("GET", f"{FILES.rstrip('/')}?{urlencode({'path': folder})}").get("files", [])
+        except Refused:
+            return True
+        return name in [str(each.get("path", "")).rpartition("/")[2] for each in listed]
+
     def _json(self, method: str, what: str, content: Any = None) -> dict[str, Any]:
         data = None if content is None else json.dumps(content).encode()
-        request = Request(self.address + API + what, data, {"Content-Type": "application/json"}, method=method)
+        request = Request(self.address + what, data, {"Content-Type": "application/json"}, method=method)
 
         def asked() -> dict[str, Any]:
             with self._open(request) as answer:
