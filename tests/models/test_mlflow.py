@@ -162,7 +162,8 @@ def test_a_promotion_asks_for_the_registered_model_once(
 
     def counted(self: Mlflow, what: str, **query: str) -> dict[str, Any]:
         asked.append(what)
-        return get(self, what, **query)
+        found: dict[str, Any] = get(self, what, **query)
+        return found
 
     monkeypatch.setattr(Mlflow, "get", counted)
     store.promote(version, "somebody", instead=0)
