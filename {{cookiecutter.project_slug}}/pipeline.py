@@ -105,14 +105,10 @@ def scoring(
     kind = {"target": used.outputs["target"], "problem_type": used.outputs["problem_type"]}
     gathered = gather(source=source, reading=reading, source_fingerprint=source_fingerprint)
     validated = validate(table=gathered.outputs["table"], schema=used.outputs["schema"], **kind)
-    predicted = predict(model=used.outputs["model"], table=validated.outputs["validated"], **kind)
+    model = {"model": used.outputs["model"], "version": used.outputs["version"]}
+    predicted = predict(table=validated.outputs["validated"], **model, **kind)
     predictions = predicted.outputs["predictions"]
     compared = compare(table=predictions, profile=used.outputs["profile"], thresholds=drift, **kind)
-    delivered = deliver(
-        predictions=predictions,
-        destination=destination,
-        version=used.outputs["version"],
-        overwrite=overwrite,
-    )
+    delivered = deliver(predictions=predictions, destination=destination, overwrite=overwrite)
     delivered.after(compared)
     delivered.set_caching_options(False)  # what it writes may be gone since

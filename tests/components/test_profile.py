@@ -55,6 +55,18 @@ def test_values_ends_and_categories_are_counted_over_all_batches(tmp_path: Path)
     assert list(again["columns"]) == ["same"]
 
 
+def test_of_a_column_of_text_the_texts_of_the_other_are_counted(tmp_path: Path) -> None:
+    rows = 150_000
+    before = entries(tmp_path / "before", text=[f"id {i}" for i in range(3_000)])
+    assert before["text"]["kind"] == "text" and len(before["text"]["counts"]) == 100
+    known = list(before["text"]["counts"])
+    texts = [known[i % 200] if i % 200 < 100 else f"new {i}" for i in range(rows)]
+    pq.write_table(pa.table({"text": texts}), tmp_path / "now")
+    found = profile_of(tmp_path / "now", like=before)["columns"]["text"]
+    assert found["counts"] == dict.fromkeys(known, rows // 200)
+    assert (found["kind"], found["others"], found["missing"]) == ("text", rows // 2, 0)
+
+
 def test_what_is_kept_does_not_grow_with_the_table(tmp_path: Path) -> None:
     wide = {f"c{i}": np.arange(2_000.0) for i in range(400)}
     assert len(json.dumps(entries(tmp_path / "wide", **wide))) < 12_000_000

@@ -67,6 +67,25 @@ def test_what_the_schema_says_nothing_of_is_written_as_it_came(tmp_path: Path) -
     assert read(validated(path, ANY)).equals(read(path))
 
 
+def test_a_table_that_is_as_declared_is_copied_as_it_lies(tmp_path: Path) -> None:
+    path = table(tmp_path / "table")
+    schema = "columns: {size: {dtype: float64}, colour: {dtype: str}}"
+    assert validated(path, schema).read_bytes() == path.read_bytes()
+    said = pq.read_table(path).replace_schema_metadata({"pandas": "an index"})
+    pq.write_table(said.cast(pa.schema([pa.field(f.name, f.type) for f in said.schema], said.schema.metadata)), path)
+    assert pq.read_schema(validated(path, schema)).metadata is None, "of what only pandas knows nothing is kept"
+
+
+def test_what_changes_in_a_later_batch_alone_loses_no_row(tmp_path: Path) -> None:
+    size = np.arange(150_000.0)
+    size[140_000] = np.nan
+    path = tmp_path / "table"
+    pq.write_table(pa.table({"size": size, "n": np.arange(150_000)}), path)
+    out = validated(path, "columns: {size: {dtype: float64, default: -1.0}, n: {dtype: Int64}}")
+    size[140_000] = -1
+    assert read(out).to_pydict() == {"size": size.tolist(), "n": list(range(150_000))}
+
+
 # No failure without an entry
 
 N = "nullable: true"

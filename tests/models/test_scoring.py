@@ -10,10 +10,13 @@ import pytest
 
 import deliver
 import predict
+from differences import Thresholds
+from drift import differences
 from helpers.inv import inv
 from helpers.penguins import newest, penguin_rows
 from helpers.steps import learnt, table
 from helpers.template import Bake
+from shared.profile import profile_of
 from shared.step import StepError
 from shared.tables import read
 
@@ -120,16 +123,38 @@ def test_a_delivery_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: 
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_columns_of_the_same_names_are_kept(tmp_path: Path) -> None:
-    path = tmp_path / "predictions"
-    pq.write_table(pa.table({"row": ["x"], "prediction": [1.0]}), path)
-    deliver.main(path, tmp_path / "delivered", str(tmp_path / "out.parquet"), version=4)
-    assert read(tmp_path / "out.parquet").to_pydict() == {
-        "scored_row": [1],
-        "model_version": [4],
-        "row": ["x"],
-        "prediction": [1.0],
-    }
+def predicted(folder: Path, table: str, **options: Any) -> Path:
+    """The predictions of a table by the model that was learnt there."""
+    names = ("model", table, "predictions", "metrics", "evaluation", "report.html")
+    model, rows, *results = (folder / name for name in names)
+    predict.main(model, rows, "bought", *results, **options)
+    return folder / "predictions"
+
+
+def test_rows_of_all_batches_are_numbered_and_columns_of_the_same_names_are_kept(tmp_path: Path) -> None:
+    learnt(table(tmp_path / "table"))
+    new = pq.read_table(tmp_path / "test").drop_columns("bought").append_column("row", pa.array(["mine"] * 12))
+    pq.write_table(pa.concat_tables([new] * 12_000), tmp_path / "new")  # three batches
+    path = predicted(tmp_path, "new", version=4)
+    for ending, reads in (".parquet", pd.read_parquet), (".csv", pd.read_csv):
+        deliver.main(path, tmp_path / "delivered", str(tmp_path / f"out{ending}"))
+        found = reads(tmp_path / f"out{ending}")
+        assert list(found) == ["scored_row", "model_version", "size", "colour", "row", "prediction", "probability"]
+        assert list(found.scored_row) == list(range(1, 144_001)) and set(found.model_version) == {4}
+        assert set(found.row) == {"mine"}
+        assert all(len(set(found.prediction[at::12])) == 1 for at in range(12)), "each has what is said of it"
+        assert list(found.colour[:12]) == new["colour"].to_pylist()
+
+
+def test_the_number_of_a_row_is_no_new_column_to_drift(tmp_path: Path) -> None:
+    learnt(table(tmp_path / "table"))
+    profile = profile_of(tmp_path / "train", "bought")
+    for version, columns in (4, ["row", "model_version"]), (0, []):
+        rows = predicted(tmp_path, "test", version=version)
+        assert read(rows).column_names[:-5] == columns
+        assert differences(rows, profile, "bought", "classification", Thresholds()).notes == [
+            "the reference holds no predictions, so those of this table are held against nothing"
+        ]
 
 
 def test_a_delivery_to_an_address(tmp_path: Path) -> None:
@@ -153,9 +178,7 @@ def test_a_table_of_many_batches_is_predicted_as_one_of_one(tmp_path: Path, monk
     monkeypatch.setattr(
         predict, "batches", lambda path: (part for each in batches(path) for part in (each[:5], each[5:]) if len(part))
     )
-    names = ("model", "test", "predictions", "metrics", "evaluation", "report.html")
-    model, test, said, metrics, evaluation, report = (tmp_path / name for name in names)
-    predict.main(model, test, "bought", said, metrics, evaluation, report)
+    said = predicted(tmp_path, "test")
     assert {name: (tmp_path / name).read_bytes() for name in whole} == whole
     assert read(said).equals(rows)
 
@@ -163,7 +186,8 @@ def test_a_table_of_many_batches_is_predicted_as_one_of_one(tmp_path: Path, monk
 def test_a_table_without_rows_is_a_sentence(tmp_path: Path) -> None:
     learnt(table(tmp_path / "table"))
     pq.write_table(read(tmp_path / "test")[:0], tmp_path / "empty")
-    names = ("model", "empty", "said", "metrics", "evaluation", "report.html")
+    before = (tmp_path / "predictions").read_bytes()
     with pytest.raises(StepError, match="the table has no rows to predict"):
-        predict.main(*(tmp_path / name for name in names[:2]), "bought", *(tmp_path / name for name in names[2:]))
-    assert not [path for path in tmp_path.iterdir() if path.suffix == ".part"] and not (tmp_path / "said").exists()
+        predicted(tmp_path, "empty")
+    assert (tmp_path / "predictions").read_bytes() == before
+    assert not [path for path in tmp_path.iterdir() if path.suffix == ".part"]

@@ -61,7 +61,7 @@ def profile_of(
     for batch in batches(table, chosen):
         drawn = chance.random(batch.num_rows) < sample / rows if rows > sample else slice(None)
         for name, values in zip(chosen, batch.columns, strict=True):
-            add(columns[name], values, drawn, closed=bool(like))
+            add(columns[name], values, drawn, before[name].get("kind", "") if like else None)
     points = max(min(POINTS, ALL_POINTS // max(len(chosen), 1)), FEWEST_POINTS)
     entries = {name: entry(column, points, before[name]) for name, column in columns.items()}
     return {"version": VERSION, "rows": rows, "target": target, "columns": entries}
@@ -78,15 +78,15 @@ def kind_of(type_: Any) -> str:
     return "empty" if is_.is_null(type_) else "other"
 
 
-def add(column: Column, values: Any, drawn: Any, closed: bool) -> None:
-    """Add a batch of values. Where it is `closed`, texts are counted on when there are too many of them."""
+def add(column: Column, values: Any, drawn: Any, like: str | None) -> None:
+    """Add a batch of values to a column, which is compared with one of the kind `like`, or with none."""
     column.rows += len(values)
     if column.kind in ("other", "empty"):
         column.known += len(values) - values.null_count
         return
     if column.kind == "text":
         texts = values.cast(pa.string()) if is_.is_boolean(values.type) else values
-        count(column, pc.utf8_slice_codeunits(texts.drop_null(), 0, LETTERS), closed)
+        count(column, texts.drop_null(), like)
         values = pc.utf8_length(texts)
     numbers = feature(values)
     there = numbers[~np.isnan(numbers)]
@@ -97,10 +97,19 @@ def add(column: Column, values: Any, drawn: Any, closed: bool) -> None:
         column.values.append(some[~np.isnan(some)])
 
 
-def count(column: Column, texts: Any, closed: bool) -> None:
-    if column.others and not closed:  # so many that no categories are kept of it
+def count(column: Column, texts: Any, like: str | None) -> None:
+    """Count the texts, in a column that is compared with another one of text only those that were found in that.
+
+    Where they are too many for categories, they are not counted on, unless it is to be compared with categories.
+    """
+    if like == "text" and not column.counts:
+        return
+    if column.others and like is None:
         column.others += len(texts)
         return
+    texts = pc.utf8_slice_codeunits(texts, 0, LETTERS)
+    if like == "text":
+        texts = texts.filter(pc.is_in(texts, pa.array(list(column.counts), pa.string())))
     found = texts.value_counts()
     for text, rows in zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True):
         if text in column.counts or len(column.counts) < COUNTED:

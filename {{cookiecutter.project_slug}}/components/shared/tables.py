@@ -9,12 +9,22 @@ from typing import Any
 
 from shared.step import StepError
 
+IDENTITY = ("row", "model_version")  # columns in front of new rows that were predicted: their number, from 1 on
+
 
 def schema_of(path: Path) -> Any:
     """The Arrow schema of the Parquet file `path`, as `batches` gives it: in types that every step can deal with."""
     from pyarrow.parquet import read_schema
 
     return _plain(read_schema(path))
+
+
+def is_plain(path: Path) -> bool:
+    """Whether the Parquet file `path` has these types itself and no metadata, so that it lies as `batches` gives it."""
+    from pyarrow.parquet import read_schema
+
+    schema = read_schema(path)
+    return bool(schema.equals(_plain(schema), check_metadata=True))
 
 
 def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[Any]:
@@ -119,6 +129,12 @@ def predicted(names: Sequence[str]) -> list[str]:
     if not found:
         raise StepError("the table has no column of predictions. Give what the step prediction wrote.")
     return list(names[found[-1] :])
+
+
+def identity(names: Sequence[str]) -> list[str]:
+    """The columns IDENTITY in front, which may have the prefix of `free_name`; none where they are not there."""
+    front = list(names[: len(IDENTITY)])
+    return front if [name.replace("scored_", "") for name in front] == list(IDENTITY) else []
 
 
 def is_number(type_: Any) -> bool:

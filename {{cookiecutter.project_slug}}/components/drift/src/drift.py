@@ -15,7 +15,7 @@ from rightness import Rightness, rightness, worse
 from shared.metadata import run_of, write_metadata, write_metrics
 from shared.profile import VERSION, profile_of
 from shared.step import StepError, run, write_text
-from shared.tables import rows_of, schema_of
+from shared.tables import identity, rows_of, schema_of
 from shared.webhook import tell
 
 
@@ -110,7 +110,7 @@ def differences(table: Path, reference: dict[str, Any], target: str, problem_typ
     columns = {of: own for of in ("prediction", "probability") if (own := added_column(of, names, before))}
     expected = {of: entry for of in columns if (entry := of_prediction(said, of))}
     like = {**before, **{columns[of]: entry for of, entry in expected.items()}}
-    now = profile_of(table, like=like)["columns"]
+    now = profile_of(table, only=list(like), like=like)["columns"]
     found.differences = [compare(name, before[name], now[name], given) for name in before if name in now]
     found.predictions = [compare(columns[of], entry, now[columns[of]], given) for of, entry in expected.items()]
     if not expected and "prediction" in columns and target in before:
@@ -127,7 +127,7 @@ def differences(table: Path, reference: dict[str, Any], target: str, problem_typ
             found.differences.insert(
                 0, Difference(name, before[name]["kind"], before[name], {}, reasons=["it is gone"])
             )
-    new = [name for name in names if name not in before and name not in columns.values()]
+    new = [name for name in names if name not in before and name not in (*columns.values(), *identity(names))]
     found.notes += [f"column {name!r} is new, and held against nothing" for name in new if name != target]
     found.differences.sort(key=lambda each: (not each.reasons, -each.psi))
     for kind, each in [("prediction", part) for part in found.predictions] + [("", part) for part in found.differences]:

@@ -1,21 +1,20 @@
 """Delivery: the predictions go where they are wanted, whole or not at all, and replace nothing unasked."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
-import pyarrow as pa
 from pyarrow.csv import CSVWriter
 from typer import Option
 
 from shared.masking import masked
 from shared.sources import at_address
 from shared.step import StepError, run, write_text, writing
-from shared.tables import batches, free_name, parquet_writer, rows_of, schema_of
+from shared.tables import batches, rows_of, schema_of
 
 ENDINGS = (".parquet", ".csv")
 
@@ -26,7 +25,6 @@ def main(
     destination: Annotated[
         str, Option(help="Path or URI of a Parquet or CSV file; without one, nothing is done.")
     ] = "",
-    version: Annotated[int, Option(help="The model's version, which each row carries.")] = 0,
     overwrite: Annotated[Literal["true", "false"], Option(help="Whether to replace what is there.")] = "false",
 ) -> None:
     rows = 0
@@ -36,7 +34,7 @@ def main(
                 f"destination {masked(destination)!r} ends in neither {' nor '.join(ENDINGS)}. Name such a file."
             )
         with destined(destination, overwrite == "true") as path:
-            write(predictions, path, version, destination.lower().endswith(".csv"))
+            write(predictions, path, destination.lower().endswith(".csv"))
         rows = rows_of(predictions)
     write_text(delivered, str(rows))
     print(
@@ -77,18 +75,13 @@ def there_is(destination: str) -> StepError:
     return StepError(f"destination {masked(destination)!r} exists. Name another one, or give overwrite=true.")
 
 
-def write(predictions: Path, path: Path, version: int, as_csv: bool) -> None:
-    """Write the table with each row's number, from 1 on as in the source, and the model's version in front."""
-    table = schema_of(predictions)
-    names = [free_name(name, table.names, "scored_") for name in ("row", "model_version")]
-    schema = pa.schema([pa.field(names[0], pa.int64()), pa.field(names[1], pa.int64()), *table])
-    first = 1
-    one = next(batches(predictions), None)
-    with CSVWriter(str(path), schema) if as_csv else parquet_writer(path, schema, one) as writer:
+def write(predictions: Path, path: Path, as_csv: bool) -> None:
+    if not as_csv:
+        shutil.copyfile(predictions, path)
+        return
+    with CSVWriter(str(path), schema_of(predictions)) as writer:
         for batch in batches(predictions):
-            rows = np.arange(first, first := first + batch.num_rows)
-            added = [pa.array(rows), pa.array(np.full(batch.num_rows, version))]
-            writer.write_batch(pa.RecordBatch.from_arrays([*added, *batch.columns], schema=schema))
+            writer.write_batch(batch)
 
 
 if __name__ == "__main__":

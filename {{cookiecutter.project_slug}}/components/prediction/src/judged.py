@@ -28,20 +28,20 @@ class Judged:
     shuffled: Any
     said: list[Any] = field(default_factory=list)
     chances: list[Any] = field(default_factory=list)
+    kept: int = 0  # rows of the table that `keep` has seen
     _truth: list[Any] = field(default_factory=list)
     _features: list[Any] = field(default_factory=list)
-    _from: int = 0  # the rows that were kept from so far
 
-    def keep(self, data: Any, target: str, problem_type: str, x: Any, said: Any, chances: Any) -> None:
+    def keep(self, batch: Any, target: str, problem_type: str, x: Any, said: Any, chances: Any) -> None:
         """Keep of the next rows of the table those that are judged: `x` and `chances` have shape (rows, ...)."""
-        start, self._from = self._from, self._from + len(x)
-        here = within(self.judged, start, self._from)
+        start, self.kept = self.kept, self.kept + len(x)
+        here = within(self.judged, start, self.kept)
         if len(here):
-            truth = data.column(target).take(pa.array(here))
+            truth = batch.column(target).take(pa.array(here))
             self._truth.append(target_values(truth, problem_type))
             self.said.append(said[here])
             self.chances.append(None if chances is None else chances[here])
-        some = within(np.sort(self.shuffled), start, self._from)
+        some = within(np.sort(self.shuffled), start, self.kept)
         if len(some):
             self._features.append(x.iloc[some].set_index(some + start))
 

@@ -1,7 +1,10 @@
 """Prediction: what the model says of every row, batch by batch, and where the truth is known, how right it is."""
 
 import os
-from contextlib import suppress
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait sleep: where cores are shared, spinning costs
 
@@ -10,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 from typer import Option
 
 from evaluation import Evaluation, evaluate_classes, evaluate_numbers
@@ -20,9 +24,10 @@ from shared.metadata import write_metadata, write_metrics
 from shared.plots import bar
 from shared.reports import render
 from shared.step import StepError, run, write_text, writing
-from shared.tables import account_for_rows, batches, free_name, parquet_writer, rows_of, schema_of
+from shared.tables import IDENTITY, account_for_rows, batches, free_name, parquet_writer, rows_of, schema_of
 
 REPORT = Path(__file__).with_name("prediction.html.j2")
+AT_ONCE = 4  # batches that are predicted side by side, at most: memory is that of so many
 
 
 def main(
@@ -34,6 +39,7 @@ def main(
     evaluation: Annotated[Path, Option(help="Confusion matrix and ROC curve to write.")],
     report: Annotated[Path, Option(help="HTML report to write.")],
     problem_type: Annotated[Literal["classification", "regression"], Option(help="What it is.")] = "classification",
+    version: Annotated[int, Option(help="The model's version: with one, rows carry it and their number.")] = 0,
     executor_input: Annotated[str, Option(help="KFP's description of the task.")] = "",
 ) -> None:
     fitted, schema = load_model(model), schema_of(table)
@@ -44,20 +50,19 @@ def main(
     kind = prediction_type(classes, schema.field(target).type if len(rows.judged) else None)
     types = {"prediction": kind} if classes is None else {"prediction": kind, "probability": pa.float64()}
     names = [free_name(name, schema.names, "model_") for name in types]
-    fields = [pa.field(name, type_) for name, type_ in zip(names, types.values(), strict=True)]
-    written = pa.schema([*schema, *fields])
+    identity = [free_name(name, schema.names, "scored_") for name in IDENTITY] if version else []
+    written = [*identity, *schema.names, *names]
     found, needed = Evaluation(), None
     with writing(predictions) as temporary:
-        with parquet_writer(temporary, written, next(batches(table))) as writer:
-            for batch in batches(table):
-                data = pa.Table.from_batches([batch])
-                x = model_input(fitted, data)
-                chances = None if classes is None else fitted.predict_proba(x)
-                # As each classifier of scikit-learn does that computes probabilities, but for support vectors.
-                said = fitted.predict(x) if classes is None or chances is None else classes[chances.argmax(axis=1)]
+        with ExitStack() as stack:
+            writer = None
+            for batch, x, said, chances in side_by_side(lambda batch: told(fitted, batch, classes), batches(table)):
                 added = [pa.array(said).cast(kind), *([] if chances is None else [pa.array(chances.max(axis=1))])]
-                writer.write_table(pa.table([*data.columns, *added], schema=written))
-                rows.keep(data, target, problem_type, x, said, chances)
+                front = identified(rows.kept, len(x), version) if version else []
+                scored = pa.RecordBatch.from_arrays([*front, *batch.columns, *added], written)
+                writer = writer or stack.enter_context(parquet_writer(temporary, scored.schema, scored))
+                writer.write_batch(scored)
+                rows.keep(batch, target, problem_type, x, said, chances)
         account_for_rows(table, temporary)
     if len(rows.judged):
         true = rows.truth()
@@ -74,6 +79,34 @@ def main(
     write_metadata(executor_input, {"predictions": shape, "metrics": found.scores, "evaluation": found.curves})
     print(f"{rows.count} rows predicted in column {names[0]!r},", end=" ")
     print(*(f"{name} {value:.4g}" for name, value in found.scores.items()))
+
+
+def told(model: Any, batch: Any, classes: Any) -> tuple[Any, Any, Any, Any]:
+    """A batch, its features, what the model says of its rows, and of classes the chances."""
+    x = model_input(model, pa.Table.from_batches([batch]))
+    if classes is None:
+        return batch, x, model.predict(x), None
+    chances = model.predict_proba(x)
+    # As each classifier of scikit-learn does that computes probabilities, but for support vectors.
+    return batch, x, classes[chances.argmax(axis=1)], chances
+
+
+def identified(before: int, rows: int, version: int) -> list[Any]:
+    """The columns IDENTITY of so many rows: the row's number, from 1 on, and the model's version."""
+    return [pa.array(np.arange(before + 1, before + rows + 1)), pa.array(np.full(rows, version))]
+
+
+def side_by_side(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    """What `work` makes of each item, in their order, in several threads that share the cores."""
+    cores = os.cpu_count() or 1
+    threads, waiting = min(cores, AT_ONCE), deque[Future[Any]]()
+    with ThreadPoolExecutor(threads, initializer=lambda: threadpool_limits(cores // threads)) as pool:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def prediction_type(classes: Any, of_truth: Any) -> Any:

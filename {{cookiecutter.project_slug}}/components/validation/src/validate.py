@@ -1,6 +1,8 @@
 """Validation: is the table what schema.yaml says? A report either way; the step fails where it is not."""
 
+import shutil
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +18,7 @@ from shared.hints import leaks
 from shared.metadata import write_metadata
 from shared.reports import render
 from shared.step import StepError, given, run, write_text, writing
-from shared.tables import account_for_rows, batches, parquet_writer, rows_of, schema_of
+from shared.tables import account_for_rows, batches, is_plain, parquet_writer, rows_of, schema_of
 
 EXAMPLES = 5
 SCHEMA = Path(__file__).parents[1] / "schema.yaml"
@@ -68,19 +70,22 @@ def main(
 def validate(table: Path, schema: pandera.DataFrameSchema, target: Path) -> Failures:
     """Check `table` batch by batch, and write it with the declared types to `target`; return what failed.
 
-    Where something did, `target` is not whole.
+    A table that has them already is copied as it lies. Where something failed, `target` is not whole.
     """
     names, failures, rows, writer = schema_of(table).names, Failures(), 0, None
     unique = uniques(schema)
-    schema = by_batches(schema, table)
+    schema, as_it_lies = by_batches(schema, table), is_plain(table)
     with ExitStack() as stack:
-        for batch in batches(table):
+        for number, batch in enumerate(batches(table)):
             try:
                 frame = batch.to_pandas(types_mapper=NULLABLE.get, date_as_object=False)
                 frame.index = pd.RangeIndex(rows, rows + len(frame))
                 checked = declared(schema.validate(frame, lazy=True), frame, batch)
-                if not failures:
-                    writer = writer or stack.enter_context(parquet_writer(target, checked.schema, batch))
+                if not failures and not writer and not (checked is batch and as_it_lies):
+                    writer = stack.enter_context(parquet_writer(target, checked.schema, batch))
+                    for before in islice(batches(table), number):  # which are as declared
+                        writer.write_batch(before.cast(writer.schema))
+                if not failures and writer:
                     writer.write_batch(checked.cast(writer.schema))
             except pandera.errors.SchemaErrors as problem:
                 add_failures(problem, failures)
@@ -88,6 +93,10 @@ def validate(table: Path, schema: pandera.DataFrameSchema, target: Path) -> Fail
                 said = f"cannot be checked: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
                 failures[f"rows {rows + 1} to {rows + batch.num_rows}", said] = (0, [])
             rows += batch.num_rows
+    if rows != rows_of(table):
+        raise StepError(f"{rows_of(table)} rows were there, and {rows} were checked. This is a mistake in the step.")
+    if not failures and not writer:
+        shutil.copyfile(table, target)
     for columns in unique:
         if lacking := [name for name in columns if name not in names]:
             failures[", ".join(lacking), "the column is missing, and must be unique"] = (0, [])
@@ -122,11 +131,12 @@ def is_date_type(dtype: object) -> bool:
 
 def declared(checked: pd.DataFrame, frame: pd.DataFrame, batch: Any) -> Any:
     """The batch with the types and values of `checked`; what the check left as it was, is as it came."""
-    arrays = {}
+    arrays, changed = {}, list(checked) != batch.schema.names
     for name, column in checked.items():
         kept = name in frame and column.dtype == frame[name].dtype and column.equals(frame[name])
         arrays[name] = batch.column(name) if kept else pa.array(column, from_pandas=True)
-    return pa.RecordBatch.from_pydict(arrays)
+        changed = changed or not kept
+    return pa.RecordBatch.from_pydict(arrays) if changed else batch
 
 
 def add_failures(problem: pandera.errors.SchemaErrors, failures: Failures) -> None:
