@@ -70,6 +70,37 @@ def test_a_home_is_that_of_this_machine_wherever_a_step_runs(project: Path, tmp_
     assert (tmp_path / "out.csv").is_file()
 
 
+def test_a_home_that_is_not_known_is_a_sentence_before_anything_runs(project: Path) -> None:
+    runs = len(list((project / "runs").iterdir()))
+    for given in (
+        ["run", "scoring", "-p", "destination=~nobody-here/out.csv"],
+        ["run", "-p", "source=~nobody-here/a.csv"],
+    ):
+        name, _, place = given[-1].partition("=")
+        said = inv(project, *given, code=1).stderr
+        assert f"{name} is '{place}', and such a home is not known here: give the whole path" in said
+    assert len(list((project / "runs").iterdir())) == runs
+    with pytest.raises(StepError, match="begins with a home that is not known here"):
+        deliver.main(project / "march.csv", project / "delivered", "~nobody-here/out.csv")
+    assert not (project / "~nobody-here").exists()
+
+
+def test_a_cluster_is_not_asked_to_score_with_a_store_or_into_a_file_that_it_does_not_see(project: Path) -> None:
+    said = inv(project, "run", "scoring", "--on", "cluster", code=1).stderr
+    assert "models is 'models', a folder of this machine, and the champion has to come from where a cluster" in said
+    settings = project / "nightly.yaml"
+    settings.write_text("schedules: {nightly: {every: 1d, pipeline: scoring}}\n")
+    said = inv(project, "-f", "nightly.yaml", "schedule", code=1).stderr
+    assert "schedules: nightly: models is 'models', a folder of this machine, and the champion has to come" in said
+    said = inv(project, "-f", "nightly.yaml", "deploy", "scoring", code=1, INVOKE_KFP_HOST="http://127.0.0.1:1")
+    assert "scoring: models is 'models', a folder of this machine" in said.stdout and "no KFP API" in said.stderr
+    elsewhere = ["-p", "models=s3://team/models", "-p", "destination=file:///tmp/out.csv"]
+    said = inv(project, "run", "scoring", "--on", "cluster", *elsewhere, code=1).stderr
+    assert "destination is 'file:///tmp/out.csv', a file of this machine, which a cluster does not see" in said
+    said = inv(project, "run", "--on", "cluster", "-p", "models=mine", code=1).stderr
+    assert "models is 'mine', a folder of this machine, which a cluster does not see" in said
+
+
 def test_a_table_of_another_kind_is_refused_by_the_champions_schema(project: Path) -> None:
     rows = penguin_rows(project)
     rows.drop(columns="species").to_csv(project / "lacks.csv", index=False)

@@ -13,7 +13,7 @@ from typer import Option
 
 from shared.masking import masked
 from shared.sources import at_address
-from shared.step import StepError, run, write_text, writing
+from shared.step import StepError, path_of, run, write_text, writing
 from shared.tables import batches, rows_of, schema_of
 
 ENDINGS = (".parquet", ".csv")
@@ -54,7 +54,7 @@ def destined(destination: str, overwrite: bool) -> Iterator[Path]:
             yield (file := Path(folder, "table"))
             system.put(str(file), path)
         return
-    target = Path(destination).expanduser()
+    target = path_of(destination, "destination")
     try:
         if target.is_dir():
             raise StepError(f"destination {destination!r} is a folder. Name a file in it.")
