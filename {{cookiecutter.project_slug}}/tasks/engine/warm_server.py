@@ -12,6 +12,7 @@ where a module that it imports starts a thread, which a fork would lose, or writ
 import ast
 import atexit
 import contextlib
+import functools
 import gc
 import importlib
 import io
@@ -23,7 +24,6 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
@@ -78,7 +78,7 @@ class Server:
         if not line.endswith(b"\n"):
             return None
         request: dict[str, Any] = json.loads(line)
-        for imported in modules_of(request["component"]):
+        for imported in modules_of(request["component"], program_of(request["command"])):
             load(*imported)
         gc.freeze()  # what is here is not looked at any more, so that its memory stays shared
         ready, told = os.pipe()
@@ -134,36 +134,48 @@ def _kill(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def modules_of(component: str) -> list[Imported]:
-    """What a component's program imports of packages at the top of its files, and `shared` for it."""
+def modules_of(component: str, program: str = "") -> list[Imported]:
+    """What a program of a component, or all of them, imports of packages at the top of its files, and of those of its
+    own and of `shared` that it imports.
+    """
     if not component:
         return LIGHTWEIGHT
     folder = COMPONENTS / component / "src"
-    own, found, files = _names(folder), list[Imported](), sorted(folder.glob("*.py"))
+    own, found = _names(folder), list[Imported]()
+    files = [path] if (path := folder / f"{program}.py").is_file() else sorted(folder.glob("*.py"))
     for path in files:  # which grows
-        with contextlib.suppress(SyntaxError, UnicodeDecodeError, OSError):
-            for module, names in _imported(ast.parse(path.read_bytes())):
-                first, _, rest = module.partition(".")
-                if first == "shared":
-                    files += [file for file in _shared(rest, names) if file not in files]
-                elif first not in own and (module, names) not in found:
-                    found.append((module, names))
-                    found += [(LATER[first], ())] if first in LATER else []
+        for module, names in _imported(path):
+            first, _, rest = module.partition(".")
+            if first == "shared" or first in own:
+                theirs = _shared(rest, names) if first == "shared" else [folder / f"{first}.py"]
+                files += [file for file in theirs if file not in files and file.is_file()]
+            elif (module, names) not in found:
+                found.append((module, names))
+                found += [(LATER[first], ())] if first in LATER else []
     return found
+
+
+def program_of(command: list[str]) -> str:
+    """The program's name in `python -m NAME ...` or `python folder/NAME.py ...`."""
+    return command[2] if command[1] == "-m" else Path(command[1]).stem
 
 
 def _shared(rest: str, names: tuple[str, ...]) -> list[Path]:
     """The files of `from shared.rest import names`, or of `from shared import names`."""
-    files = [COMPONENTS / "shared" / f"{name}.py" for name in ([rest] if rest else names)]
-    return [file for file in files if file.is_file()]
+    return [COMPONENTS / "shared" / f"{name}.py" for name in ([rest] if rest else names)]
 
 
-def _imported(tree: ast.Module) -> Iterator[Imported]:
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, ()) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            yield node.module, tuple(alias.name for alias in node.names)
+@functools.cache
+def _imported(path: Path) -> list[Imported]:
+    """What a file imports at its top, as it was when this was first asked."""
+    found = list[Imported]()
+    with contextlib.suppress(SyntaxError, UnicodeDecodeError, OSError):
+        for node in ast.parse(path.read_bytes()).body:
+            if isinstance(node, ast.Import):
+                found += [(alias.name, ()) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                found.append((node.module, tuple(alias.name for alias in node.names)))
+    return found
 
 
 def load(module: str, names: tuple[str, ...]) -> None:

@@ -16,20 +16,28 @@ from pyarrow.parquet import ParquetFile
 
 from shared.features import feature
 from shared.plots import histogram
-from shared.tables import batches, rows_of, schema_of
+from shared.tables import rows_of, schema_of
 
 SAMPLE = 10_000  # rows, about so many and by chance, that the distributions of a larger table are drawn from
 
 
-def survey(table: Path) -> tuple[Counter[str], Any]:
-    """How many values each column lacks, and about SAMPLE rows of the table, each with the same chance."""
-    schema, chance, share = schema_of(table), np.random.default_rng(0), min(SAMPLE / max(rows_of(table), 1), 1)
-    missing, parts = Counter(dict.fromkeys(schema.names, 0)), []
-    for batch in batches(table):
-        for name, column in zip(schema.names, batch.columns, strict=True):
-            missing[name] += pc.sum(pc.is_null(column, nan_is_null=True)).as_py() or 0
-        parts.append(batch.filter(pa.array(chance.random(batch.num_rows) < share)))
-    return missing, pa.Table.from_batches(parts, schema)
+class Survey:
+    """How many values each column of a table lacks, and about SAMPLE of its rows, each with the same chance."""
+
+    def __init__(self, table: Path) -> None:
+        self._schema = schema_of(table)
+        self.missing = Counter(dict.fromkeys(self._schema.names, 0))
+        self._share = min(SAMPLE / max(rows_of(table), 1), 1)
+        self._chance = np.random.default_rng(0)
+        self._drawn: list[Any] = []
+
+    def add(self, batch: Any) -> None:
+        for name, column in zip(self._schema.names, batch.columns, strict=True):
+            self.missing[name] += pc.sum(pc.is_null(column, nan_is_null=True)).as_py() or 0
+        self._drawn.append(batch.filter(pa.array(self._chance.random(batch.num_rows) < self._share)))
+
+    def sample(self) -> Any:
+        return pa.Table.from_batches(self._drawn, self._schema)
 
 
 def describe(

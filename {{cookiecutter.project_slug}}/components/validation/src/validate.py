@@ -11,7 +11,7 @@ import pandera.pandas as pandera
 import pyarrow as pa
 from typer import Option
 
-from description import SAMPLE, describe, survey
+from description import SAMPLE, Survey, describe
 from schema_yaml import load_schema
 from shared.features import is_date
 from shared.hints import leaks
@@ -47,10 +47,10 @@ def main(
     if held:
         write_text(held, declared_by.read_text(encoding="utf-8"))
     with writing(validated) as temporary:
-        missing, sample = survey(table)
-        failures = validate(table, rules, temporary)
-        rows, hints = rows_of(table), leaks(table, target, problem_type)
-        write_report(report, describe(table, sample, missing, hints), rows, failures)
+        survey = Survey(table)
+        failures = validate(table, rules, temporary, survey)
+        rows, missing, hints = rows_of(table), survey.missing, leaks(table, target, problem_type)
+        write_report(report, describe(table, survey.sample(), missing, hints), rows, failures)
         shape = {"rows": rows, "columns": len(missing)}
         counts = {"violations": len(failures), "missing_values": missing.total()}
         write_metadata(executor_input, {"validated": shape, "report": shape | counts})
@@ -67,7 +67,7 @@ def main(
         account_for_rows(table, temporary)
 
 
-def validate(table: Path, schema: pandera.DataFrameSchema, target: Path) -> Failures:
+def validate(table: Path, schema: pandera.DataFrameSchema, target: Path, survey: Survey) -> Failures:
     """Check `table` batch by batch, and write it with the declared types to `target`; return what failed.
 
     A table that has them already is copied as it lies. Where something failed, `target` is not whole.
@@ -77,6 +77,7 @@ def validate(table: Path, schema: pandera.DataFrameSchema, target: Path) -> Fail
     schema, as_it_lies = by_batches(schema, table), is_plain(table)
     with ExitStack() as stack:
         for number, batch in enumerate(batches(table)):
+            survey.add(batch)
             try:
                 frame = batch.to_pandas(types_mapper=NULLABLE.get, date_as_object=False)
                 frame.index = pd.RangeIndex(rows, rows + len(frame))
