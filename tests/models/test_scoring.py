@@ -1,5 +1,8 @@
 """`inv run scoring`: new rows, predicted with the champion, and delivered whole or not at all."""
 
+import errno
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +155,38 @@ def test_a_delivery_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: 
     with pytest.raises(StepError, match=r"cannot be written: No space left on device\. Mend"):
         deliver.main(path, tmp_path / "delivered", str(tmp_path / "out" / "table.csv"))
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_a_killed_delivery_left_goes_with_the_next_one_and_what_is_under_way_stays(tmp_path: Path) -> None:
+    path, out = predictions(tmp_path), tmp_path / "out"
+    out.mkdir()
+    left, of_another, under_way = (out / f".{name}.part" for name in ("a.csv.17-99", "b.csv.17-99", "a.csv.18-99"))
+    for each in (left, of_another, under_way):
+        each.write_text("half")
+    for each in (left, of_another):
+        os.utime(each, (0, time.time() - 4000))
+    deliver.main(path, tmp_path / "delivered", str(out / "a.csv"))
+    assert sorted(each.name for each in out.iterdir()) == sorted([of_another.name, under_way.name, "a.csv"])
+
+
+def test_a_folder_that_knows_no_links_is_delivered_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: Any) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")  # as FAT and mounted buckets do
+
+    path, target = predictions(tmp_path), tmp_path / "out" / "a.csv"
+    monkeypatch.setattr(os, "link", none)
+    deliver.main(path, tmp_path / "delivered", str(target))
+    assert len(pd.read_csv(target)) == 12 and [each.name for each in target.parent.iterdir()] == ["a.csv"]
+    with pytest.raises(StepError, match=r"exists\. Name another one"), deliver.destined(str(target), False):
+        pass
+    target.unlink()
+    with (
+        pytest.raises(StepError, match=r"exists\. Name another one"),
+        deliver.destined(str(target), False) as temporary,
+    ):
+        temporary.write_text("mine")
+        target.write_text("theirs")  # which has come there meanwhile
+    assert target.read_text() == "theirs" and len(list(target.parent.iterdir())) == 1
 
 
 def predicted(folder: Path, table: str, **options: Any) -> Path:

@@ -3,12 +3,15 @@
 Imports nothing heavy.
 """
 
+import errno
+import glob
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from typer import Typer
 
 from shared.masking import learn, masked
+
+STALE = 3600  # seconds after which nobody writes to a temporary file any more
 
 
 class StepError(Exception):
@@ -71,9 +76,32 @@ def writing(path: Path, replace: bool = True) -> Iterator[Path]:
         if replace:
             temporary.replace(path)
         else:
-            os.link(temporary, path)  # which, unlike a rename, replaces nothing
+            _named(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _named(temporary: Path, path: Path) -> None:
+    """Give a file its name where nothing else has that. Raises FileExistsError."""
+    try:
+        os.link(temporary, path)  # which, unlike a rename, replaces nothing
+    except OSError as problem:
+        if problem.errno not in (errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP):
+            raise
+        # A file system without links, as of a mounted bucket: an empty file takes the name first.
+        path.touch(exist_ok=False)
+        temporary.replace(path)
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed writers have left beside a path: temporary files that nobody has written to for an hour.
+
+    Whose process is alive is not known of another machine; a writer that loses its file fails, and destroys nothing.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*-*.part"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > STALE:
+                left.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -13,7 +13,7 @@ from typer import Option
 
 from shared.masking import masked
 from shared.sources import at_address
-from shared.step import StepError, path_of, run, write_text, writing
+from shared.step import StepError, path_of, run, sweep, write_text, writing
 from shared.tables import batches, rows_of, schema_of
 
 ENDINGS = (".parquet", ".csv")
@@ -61,6 +61,7 @@ def destined(destination: str, overwrite: bool) -> Iterator[Path]:
         if target.exists() and not overwrite:
             raise there_is(destination)
         target.parent.mkdir(parents=True, exist_ok=True)
+        sweep(target)
         try:
             with writing(target, replace=overwrite) as temporary:
                 yield temporary
