@@ -13,6 +13,11 @@ from shared.step import StepError, path_of, writing
 
 T = TypeVar("T")
 BUCKETS = ("s3", "gs", "gcs", "abfs", "abfss", "az", "azure")
+# The variables by which obstore is told of a server that is not the cloud's own.
+ENDPOINTS = (
+    *("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    *("GOOGLE_BASE_URL", "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+)
 
 
 class Taken(Exception):
@@ -102,7 +107,7 @@ class Bucket:
 
         self._uri = masked(uri)
         # A store of one's own may be reached without encryption, where its address says so.
-        plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+        plain = any(os.environ.get(name, "").startswith("http://") for name in ENDPOINTS)
         options: dict[str, Any] = {
             "client_options": {"timeout": "60s", "connect_timeout": "10s", "allow_http": plain},
             "retry_config": {"max_retries": 3, "retry_timeout": timedelta(seconds=30)},

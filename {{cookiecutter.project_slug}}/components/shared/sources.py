@@ -5,6 +5,7 @@ The commands of the project import this too, so what is heavy is imported where 
 
 import glob
 import hashlib
+import os
 import shutil
 import tempfile
 import time
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from shared.step import StepError, path_of
 
@@ -66,7 +67,7 @@ def at_address(uri: str, what: str) -> Iterator[tuple[Any, str]]:
 
             # Google's client would try for 15 minutes before it says that there is no network.
             limit = "?retry_limit_seconds=30" if uri.startswith("g") and "?" not in uri else ""
-            system, path = FileSystem.from_uri(uri + limit)
+            system, path = azure(uri) or FileSystem.from_uri(uri + limit)
             system = ArrowFSWrapper(system)
         else:
             system, path = url_to_fs(uri)
@@ -78,6 +79,35 @@ def at_address(uri: str, what: str) -> Iterator[tuple[Any, str]]:
         said = str(problem.__cause__ or problem) or type(problem).__name__
         remedy = "Check the address, the network and your credentials."
         raise StepError(f"cannot {what} {uri!r}: {said}. {remedy}") from problem
+
+
+def azure(uri: str) -> tuple[Any, str] | None:
+    """The file system of abfs and the path in it, by what the environment says of the account: as for models.
+
+    None where that says nothing that the address lacks: pyarrow itself takes no account, key or signature from there.
+    """
+    account, key, signature = (
+        os.environ.get(f"AZURE_STORAGE_{name}", "") for name in ("ACCOUNT_NAME", "ACCOUNT_KEY", "SAS_TOKEN")
+    )
+    parts = urlsplit(uri)
+    host, _, domain = (parts.hostname or "").partition(".")
+    whole = bool(domain or parts.username)
+    if not parts.scheme.startswith("abfs") or (whole and not (key or signature)):
+        return None
+    if not whole and not account:
+        raise StepError(
+            f"{uri!r} names no account. Give AZURE_STORAGE_ACCOUNT_NAME, or abfs://container@account.dfs.core.windows.net/path."
+        )
+    from pyarrow.fs import AzureFileSystem
+
+    container = parts.username if domain else host
+    options: dict[str, Any] = {"account_key": key} if key else {"sas_token": signature} if signature else {}
+    if endpoint := os.environ.get("AZURE_STORAGE_ENDPOINT"):
+        server = urlsplit(endpoint)
+        for kind in ("blob", "dfs"):
+            options |= {f"{kind}_storage_authority": server.netloc, f"{kind}_storage_scheme": server.scheme}
+    path = "/".join(part for part in (container, unquote(parts.path).strip("/")) if part)
+    return AzureFileSystem(host if domain else parts.username or account, **options), path
 
 
 def remote_files(system: Any, path: str, info: dict[str, Any]) -> dict[str, dict[str, Any]]:
