@@ -242,7 +242,9 @@ def test_a_table_of_many_batches_is_predicted_as_one_of_one(tmp_path: Path, monk
     rows = read(tmp_path / "predictions")
     batches = shared.tables.batches
     monkeypatch.setattr(
-        predict, "batches", lambda path: (part for each in batches(path) for part in (each[:5], each[5:]) if len(part))
+        predict,
+        "batches",
+        lambda path, rows: (part for each in batches(path) for part in (each[:5], each[5:]) if len(part)),
     )
     said = predicted(tmp_path, "test")
     assert {name: (tmp_path / name).read_bytes() for name in whole} == whole

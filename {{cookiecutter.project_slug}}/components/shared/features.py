@@ -1,6 +1,6 @@
 """What a model takes of a table: numbers, and text for categories. Dates give numbers that trees can split."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def feature_names(table: Any, target: str) -> tuple[list[str], dict[str, str]]:
         names.append(name)
         if is_date(type_):
             names += [f"{name}: {part}" for part in parts_that_differ(table.column(name))]
-    return [name for i, name in enumerate(names) if name not in names[:i]], left_out
+    return list(dict.fromkeys(names)), left_out
 
 
 def parts_that_differ(column: Any) -> list[str]:
@@ -47,7 +47,7 @@ def parts_that_differ(column: Any) -> list[str]:
     return [part for part in known if pc.count_distinct(PARTS[part][1](local)).as_py() > 1]
 
 
-def column_of(feature: str, columns: Sequence[str]) -> str:
+def column_of(feature: str, columns: Collection[str]) -> str:
     """The column that a feature is made of; "" if it is none of `columns`."""
     if feature in columns:
         return feature
@@ -57,10 +57,10 @@ def column_of(feature: str, columns: Sequence[str]) -> str:
 
 def features(table: Any, names: Sequence[str]) -> Any:
     """The features `names` of a table, shape (rows, features): float64 with NaN, or text with None, where missing."""
-    arrays = {}
+    arrays, columns = {}, set(table.column_names)
     for name in names:
-        column = table.column(column_of(name, table.column_names))
-        arrays[name] = feature(column) if name in table.column_names else part(column, name.rpartition(": ")[2])
+        column = table.column(column_of(name, columns))
+        arrays[name] = feature(column) if name in columns else part(column, name.rpartition(": ")[2])
     # Each with its dtype: pandas would turn text into its own string type, which skops cannot store.
     return pd.DataFrame({name: pd.Series(array, dtype=array.dtype) for name, array in arrays.items()})
 

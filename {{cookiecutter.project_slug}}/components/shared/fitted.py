@@ -31,7 +31,7 @@ def load_model(path: Path) -> Any:
 
 def model_input(model: Any, table: Any) -> Any:
     """The features that the model learnt from, shape (rows, features), each of the kind that it learnt."""
-    names, columns = list(model.feature_names_in_), table.column_names
+    names, columns = list(model.feature_names_in_), set(table.column_names)
     if lacking := [name for name in names if not column_of(name, columns)]:
         raise StepError(f"the table lacks columns of the model: {', '.join(lacking)}. Add them, or train anew.")
     for name in names:

@@ -27,13 +27,13 @@ def is_plain(path: Path) -> bool:
     return bool(schema.equals(_plain(schema), check_metadata=True))
 
 
-def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[Any]:
-    """The Parquet file `path` as record batches of at most 65,536 rows."""
+def batches(path: Path, columns: Sequence[str] | None = None, rows: int = 65_536) -> Iterator[Any]:
+    """The Parquet file `path` as record batches of at most so many `rows`."""
     from pyarrow.parquet import ParquetFile
 
     # Small buffers, and no column chunks of the whole file ahead: memory is that of a batch, whatever the row groups.
     with ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
-        for batch in file.iter_batches(65_536, columns=columns):
+        for batch in file.iter_batches(rows, columns=columns):
             yield plain(batch)
 
 

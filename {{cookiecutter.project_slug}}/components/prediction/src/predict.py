@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import partial
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait sleep: where cores are shared, spinning costs
 
@@ -27,7 +28,8 @@ from shared.step import StepError, run, write_text, writing
 from shared.tables import IDENTITY, account_for_rows, batches, free_name, parquet_writer, rows_of, schema_of
 
 REPORT = Path(__file__).with_name("prediction.html.j2")
-AT_ONCE = 4  # batches that are predicted side by side, at most: memory is that of so many
+# Rows times columns of a batch, and batches that are predicted side by side, at most: memory is that of so many.
+CELLS, AT_ONCE = 2_000_000, 4
 
 
 def main(
@@ -56,7 +58,8 @@ def main(
     with writing(predictions) as temporary:
         with ExitStack() as stack:
             writer = None
-            for batch, x, said, chances in side_by_side(lambda batch: told(fitted, batch, classes), batches(table)):
+            parts = batches(table, rows=max(1_000, min(65_536, CELLS // len(schema))))
+            for batch, x, said, chances in side_by_side(partial(tell, fitted, classes), parts):
                 added = [pa.array(said).cast(kind), *([] if chances is None else [pa.array(chances.max(axis=1))])]
                 front = identified(rows.kept, len(x), version) if version else []
                 scored = pa.RecordBatch.from_arrays([*front, *batch.columns, *added], written)
@@ -81,7 +84,7 @@ def main(
     print(*(f"{name} {value:.4g}" for name, value in found.scores.items()))
 
 
-def told(model: Any, batch: Any, classes: Any) -> tuple[Any, Any, Any, Any]:
+def tell(model: Any, classes: Any, batch: Any) -> tuple[Any, Any, Any, Any]:
     """A batch, its features, what the model says of its rows, and of classes the chances."""
     x = model_input(model, pa.Table.from_batches([batch]))
     if classes is None:
