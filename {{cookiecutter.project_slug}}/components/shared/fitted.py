@@ -1,11 +1,13 @@
 """The fitted model: loaded from its file, and given the columns that it learnt from."""
 
+import re
 import warnings
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
+import sklearn
 import skops.io
 from sklearn.exceptions import InconsistentVersionWarning
 
@@ -13,9 +15,13 @@ from shared.features import column_of, features, is_date
 from shared.model_versions import TRUSTED
 from shared.step import StepError
 
+MADE_BY = re.compile(r'"_sklearn_version":\s*\{[^{}]*"content":\s*"\\"([^"\\]+)\\""')
+
 
 def load_model(path: Path) -> Any:
     try:
+        if (made := _made_by(path)) not in ("", sklearn.__version__):
+            raise _of_another(made)
         unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
         if unknown:
             raise StepError(f"the model holds types that are not trusted: {', '.join(unknown)}. Train it anew.")
@@ -23,10 +29,24 @@ def load_model(path: Path) -> Any:
             warnings.simplefilter("error", InconsistentVersionWarning)
             return skops.io.load(path, trusted=TRUSTED)
     except InconsistentVersionWarning as problem:
-        made, here = problem.original_sklearn_version, problem.current_sklearn_version
-        raise StepError(f"the model was made by scikit-learn {made}, and here is {here}. Train it anew.") from problem
+        raise _of_another(problem.original_sklearn_version) from problem
     except (ValueError, KeyError, OSError, BadZipFile) as problem:
         raise StepError(f"{path.name!r} is not a readable skops model: {problem}. Train it anew.") from problem
+
+
+def _made_by(path: Path) -> str:
+    """The version of scikit-learn that a skops file names; empty where it names none.
+
+    It is read before anything else, since a type may have another name in another version, which is then not trusted.
+    """
+    with ZipFile(path) as file:
+        found = MADE_BY.search(file.read("schema.json").decode())
+    return found[1] if found else ""
+
+
+def _of_another(made: str) -> StepError:
+    here = f"the model was made by scikit-learn {made}, and here is {sklearn.__version__}"
+    return StepError(f"{here}. Train it anew: inv run --no-cache")
 
 
 def model_input(model: Any, table: Any) -> Any:
