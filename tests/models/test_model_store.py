@@ -17,7 +17,7 @@ from shared.mlflow_api import Mlflow
 from shared.mlflow_store import MlflowStore
 from shared.model_store import store_at
 from shared.model_versions import MODEL, Changed, Version
-from shared.objects import objects_at
+from shared.objects import ASKS, configured, objects_at
 from shared.sources import fingerprint
 from shared.step import StepError
 from stand_ins.s3 import s3
@@ -178,6 +178,29 @@ def test_a_server_of_ones_own_is_reached_without_encryption(
         with pytest.raises(StepError, match=f"the model store '{place}' cannot be used"):
             store_at(place).numbers()
     assert any("team" in path and "versions" in path for path, _ in asked)
+
+
+def test_what_aws_configure_has_written_is_taken_where_the_environment_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [*ASKS, "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"]:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert configured() == {}
+    (tmp_path / ".aws").mkdir()
+    keys = "aws_access_key_id = a\naws_secret_access_key = b%c\n"
+    (tmp_path / ".aws" / "credentials").write_text(f"[default]\n{keys}[other]\n{keys.replace('= a', '= other')}")
+    (tmp_path / ".aws" / "config").write_text("[default]\nregion = eu-west-1\n[profile other]\nregion = us-west-2\n")
+    assert configured() == {"aws_access_key_id": "a", "aws_secret_access_key": "b%c", "region": "eu-west-1"}
+    with s3() as (variables, _):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", variables["AWS_ENDPOINT_URL"])
+        assert store_at("s3://team/models").numbers() == []
+    monkeypatch.setenv("AWS_PROFILE", "other")
+    assert configured()["aws_access_key_id"] == "other" and configured()["region"] == "us-west-2"
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
+    assert configured() == {"region": "us-west-2"}
+    (tmp_path / ".aws" / "config").write_text("no section")
+    assert configured() == {}
 
 
 def test_a_source_of_azure_is_read_by_the_key_that_models_take(monkeypatch: pytest.MonkeyPatch) -> None:

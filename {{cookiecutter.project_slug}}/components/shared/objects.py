@@ -3,12 +3,15 @@
 import os
 import shutil
 from collections.abc import Callable
+from configparser import ConfigParser
+from configparser import Error as ConfigError
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from shared.masking import masked
+from shared.masking import learn, masked
 from shared.step import StepError, path_of, writing
 
 T = TypeVar("T")
@@ -17,6 +20,11 @@ BUCKETS = ("s3", "gs", "gcs", "abfs", "abfss", "az", "azure")
 ENDPOINTS = (
     *("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
     *("GOOGLE_BASE_URL", "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+)
+# Those of which one says who asks s3.
+ASKS = (
+    *("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
 )
 
 
@@ -99,6 +107,27 @@ class Folder:
             raise StepError(f"the model store {str(self._path)!r} cannot be used: {said}. Mend that.") from problem
 
 
+def configured() -> dict[str, str]:
+    """The keys and the region that `aws configure` has written: pyarrow reads them for a source, and obstore does not.
+
+    What the environment says goes above them.
+    """
+    profile = os.environ.get("AWS_PROFILE") or "default"
+    files = ConfigParser(interpolation=None, default_section="")
+    found: dict[str, str] = {}
+    with suppress(ConfigError, OSError, ValueError, RuntimeError):
+        for variable, name in (("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config")):
+            files.read(Path(os.environ.get(variable) or f"~/.aws/{name}").expanduser(), encoding="utf-8")
+        for section in (f"profile {profile}", profile):
+            found |= dict(files[section]) if section in files else {}
+    names = (
+        [] if any(map(os.environ.get, ASKS)) else ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"]
+    )
+    names += [] if any(map(os.environ.get, ("AWS_REGION", "AWS_DEFAULT_REGION"))) else ["region"]
+    learn(found.get("aws_secret_access_key", ""), "aws_secret_access_key")
+    return {name: found[name] for name in names if found.get(name)}
+
+
 class Bucket:
     """Files in a bucket, by obstore; credentials come from the environment or the machine's identity."""
 
@@ -111,6 +140,7 @@ class Bucket:
         options: dict[str, Any] = {
             "client_options": {"timeout": "60s", "connect_timeout": "10s", "allow_http": plain},
             "retry_config": {"max_retries": 3, "retry_timeout": timedelta(seconds=30)},
+            "config": configured() if uri.startswith("s3:") else {},
         }
         self._store: Any = self._told(lambda: from_url(uri, **options))
 
