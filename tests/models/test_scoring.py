@@ -43,7 +43,10 @@ def test_a_project_without_a_champion_says_what_to_do(bake: Bake) -> None:
 
 
 def test_each_new_row_is_delivered_with_its_number_and_the_models_version(project: Path) -> None:
-    scored(project, "source=march.csv", "destination=out/march.parquet")
+    said = scored(project, "source=march.csv", "destination=out/march.parquet").stdout
+    assert "\n  344 rows are delivered to out/march.parquet\n" in said
+    page = (project / "runs" / newest(project)["id"] / "report.html").read_text(encoding="utf-8")
+    assert "<p>344 rows are delivered to out/march.parquet.</p>" in page
     found = pd.read_parquet(project / "out" / "march.parquet")
     assert list(found.row) == list(range(1, 345)) and set(found.model_version) == {1}
     truth = penguin_rows(project)
@@ -84,7 +87,7 @@ def test_a_home_that_is_not_known_is_a_sentence_before_anything_runs(project: Pa
         assert f"{name} is '{place}', and such a home is not known here: give the whole path" in said
     assert len(list((project / "runs").iterdir())) == runs
     with pytest.raises(StepError, match="begins with a home that is not known here"):
-        deliver.main(project / "march.csv", project / "delivered", "~nobody-here/out.csv")
+        deliver.main(project / "march.csv", project / "delivered", project / "note", "~nobody-here/out.csv")
     assert not (project / "~nobody-here").exists()
 
 
@@ -113,11 +116,13 @@ def test_a_table_of_another_kind_is_refused_by_the_champions_schema(project: Pat
 
 
 def test_new_rows_that_have_drifted_are_said_and_where_it_is_wanted_not_delivered(project: Path) -> None:
-    scored(project, "source=march.csv", "destination=out/same.csv")
+    said = scored(project, "source=march.csv").stdout
+    assert "nothing is delivered, as no destination is given" in said and "have drifted" not in said
     assert newest(project)["metrics"]["drifted_columns"] == 0
     rows = pd.read_csv(project / "march.csv")
     rows.assign(bill_depth_mm=rows.bill_depth_mm + 3).to_csv(project / "moved.csv", index=False)
-    scored(project, "source=moved.csv", "destination=out/moved.csv")
+    ended = scored(project, "source=moved.csv", "destination=out/moved.csv").stdout
+    assert "\n  the data have drifted: column 'bill_depth_mm': it is distributed in another way" in ended
     assert newest(project)["metrics"]["drifted_columns"] == 1
     assert "bill_depth_mm" in inv(project, "runs.logs", "latest", "drift").stdout
     said = scored(project, "source=moved.csv", "destination=out/ended.csv", 'drift={"action":"end"}', code=1).stderr
@@ -142,7 +147,7 @@ def test_a_destination_that_cannot_be_is_a_sentence(tmp_path: Path, destination:
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "file").write_text("")
     with pytest.raises(StepError, match=said):
-        deliver.main(predictions(tmp_path), tmp_path / "delivered", str(tmp_path / destination))
+        deliver.main(predictions(tmp_path), tmp_path / "delivered", tmp_path / "note", str(tmp_path / destination))
     assert not (tmp_path / "delivered").exists()
 
 
@@ -153,7 +158,7 @@ def test_a_delivery_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: 
     path = predictions(tmp_path)
     monkeypatch.setattr(deliver, "write", full)
     with pytest.raises(StepError, match=r"cannot be written: No space left on device\. Mend"):
-        deliver.main(path, tmp_path / "delivered", str(tmp_path / "out" / "table.csv"))
+        deliver.main(path, tmp_path / "delivered", tmp_path / "note", str(tmp_path / "out" / "table.csv"))
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -165,7 +170,7 @@ def test_what_a_killed_delivery_left_goes_with_the_next_one_and_what_is_under_wa
         each.write_text("half")
     for each in (left, of_another):
         os.utime(each, (0, time.time() - 4000))
-    deliver.main(path, tmp_path / "delivered", str(out / "a.csv"))
+    deliver.main(path, tmp_path / "delivered", tmp_path / "note", str(out / "a.csv"))
     assert sorted(each.name for each in out.iterdir()) == sorted([of_another.name, under_way.name, "a.csv"])
 
 
@@ -175,7 +180,7 @@ def test_a_folder_that_knows_no_links_is_delivered_to(tmp_path: Path, monkeypatc
 
     path, target = predictions(tmp_path), tmp_path / "out" / "a.csv"
     monkeypatch.setattr(os, "link", none)
-    deliver.main(path, tmp_path / "delivered", str(target))
+    deliver.main(path, tmp_path / "delivered", tmp_path / "note", str(target))
     assert len(pd.read_csv(target)) == 12 and [each.name for each in target.parent.iterdir()] == ["a.csv"]
     with pytest.raises(StepError, match=r"exists\. Name another one"), deliver.destined(str(target), False):
         pass
@@ -203,7 +208,7 @@ def test_rows_of_all_batches_are_numbered_and_columns_of_the_same_names_are_kept
     pq.write_table(pa.concat_tables([new] * 12_000), tmp_path / "new")  # three batches
     path = predicted(tmp_path, "new", version=4)
     for ending, reads in (".parquet", pd.read_parquet), (".csv", pd.read_csv):
-        deliver.main(path, tmp_path / "delivered", str(tmp_path / f"out{ending}"))
+        deliver.main(path, tmp_path / "delivered", tmp_path / "note", str(tmp_path / f"out{ending}"))
         found = reads(tmp_path / f"out{ending}")
         assert list(found) == ["scored_row", "model_version", "size", "colour", "row", "prediction", "probability"]
         assert list(found.scored_row) == list(range(1, 144_001)) and set(found.model_version) == {4}
@@ -225,13 +230,13 @@ def test_the_number_of_a_row_is_no_new_column_to_drift(tmp_path: Path) -> None:
 
 def test_a_delivery_to_an_address(tmp_path: Path) -> None:
     path, uri = predictions(tmp_path), (tmp_path / "march.csv").as_uri()
-    deliver.main(path, tmp_path / "delivered", uri)
+    deliver.main(path, tmp_path / "delivered", tmp_path / "note", uri)
     assert len((tmp_path / "march.csv").read_text().splitlines()) == 13
     with pytest.raises(StepError, match=r"exists\. Name another one, or give overwrite=true"):
-        deliver.main(path, tmp_path / "delivered", uri)
-    deliver.main(path, tmp_path / "delivered", uri, overwrite="true")
+        deliver.main(path, tmp_path / "delivered", tmp_path / "note", uri)
+    deliver.main(path, tmp_path / "delivered", tmp_path / "note", uri, overwrite="true")
     with pytest.raises(StepError, match=r"cannot write destination 'nowhere://x\.csv'"):
-        deliver.main(path, tmp_path / "delivered", "nowhere://x.csv")
+        deliver.main(path, tmp_path / "delivered", tmp_path / "note", "nowhere://x.csv")
 
 
 def test_a_table_of_many_batches_is_predicted_as_one_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

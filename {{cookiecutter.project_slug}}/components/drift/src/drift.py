@@ -59,12 +59,14 @@ def main(
     said = found.reasons or ["no drift" if reference else "there is no reference yet: nothing was compared"]
     print(f"{rows_of(table)} rows:", *said, *found.notes, sep="\n")
     more = f"; and {len(found.reasons) - 3} more" if len(found.reasons) > 3 else ""
-    whole = f"the data have drifted: {'; '.join(found.reasons[:3])}{more}. See the report"
-    told = tell("drift", run_of(executor_input, "report"), f"{whole}.") if found.reasons else ""
-    about = {"rows": rows_of(table), **({"told": told} if told else {})}
+    whole = f"the data have drifted: {'; '.join(found.reasons[:3])}{more}"
+    told = tell("drift", run_of(executor_input, "report"), f"{whole}. See the report.") if found.reasons else ""
+    about = {"rows": rows_of(table)} | ({"told": told} if told else {}) | ({"said": whole} if found.reasons else {})
     write_metadata(executor_input, {"metrics": scores, "report": about})
     if found.reasons and given.action == "end":
-        raise StepError(f"{whole}; then correct the source, train anew, or set action: warn under drift.")
+        raise StepError(
+            f"{whole}. See the report; then correct the source, train anew, or set action: warn under drift."
+        )
 
 
 def thresholds_of(text: str) -> Thresholds:

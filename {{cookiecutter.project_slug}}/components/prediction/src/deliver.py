@@ -12,6 +12,7 @@ from pyarrow.csv import CSVWriter
 from typer import Option
 
 from shared.masking import masked
+from shared.metadata import write_metadata
 from shared.sources import at_address
 from shared.step import StepError, path_of, run, sweep, write_text, writing
 from shared.tables import batches, rows_of, schema_of
@@ -22,12 +23,14 @@ ENDINGS = (".parquet", ".csv")
 def main(
     predictions: Annotated[Path, Option(help="Parquet table of the predictions.")],
     delivered: Annotated[Path, Option(help="How many rows were delivered, to write.")],
+    note: Annotated[Path, Option(help="What was delivered, in Markdown, to write.")],
     destination: Annotated[
         str, Option(help="Path or URI of a Parquet or CSV file; without one, nothing is done.")
     ] = "",
     overwrite: Annotated[Literal["true", "false"], Option(help="Whether to replace what is there.")] = "false",
+    executor_input: Annotated[str, Option(help="KFP's description of the task.")] = "",
 ) -> None:
-    rows = 0
+    rows, done = 0, "nothing is delivered, as no destination is given: the predictions are in the run alone"
     if destination:
         if not destination.lower().endswith(ENDINGS):
             raise StepError(
@@ -36,12 +39,11 @@ def main(
         with destined(destination, overwrite == "true") as path:
             write(predictions, path, destination.lower().endswith(".csv"))
         rows = rows_of(predictions)
+        done = f"{rows} rows are delivered to {masked(destination)}"
     write_text(delivered, str(rows))
-    print(
-        f"{rows} rows delivered to {masked(destination)}"
-        if destination
-        else "no destination is given: nothing is delivered"
-    )
+    write_text(note, f"{done[0].upper()}{done[1:]}.\n")
+    write_metadata(executor_input, {"note": {"said": done}})
+    print(done)
 
 
 @contextmanager
