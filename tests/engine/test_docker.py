@@ -217,10 +217,20 @@ def test_what_a_step_sees_of_this_machine(project: DockerProject) -> None:
 def test_credentials_of_a_cloud_reach_images_of_this_project_alone(
     project: DockerProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = ("AWS_SESSION_TOKEN", "AZURE_STORAGE_KEY", "GOOGLE_APPLICATION_CREDENTIALS", "no_proxy")
+    names = (
+        "AWS_SESSION_TOKEN",
+        "AZURE_STORAGE_KEY",
+        "AZURE_CLIENT_SECRET",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "no_proxy",
+    )
     for name in names:
         monkeypatch.setenv(name, "planted.invalid")
-    project.adding_does(f"import os; print('sees', *(name for name in {names} if name in os.environ))")
+    project.write("planted.invalid", "a key of Google's")  # which its variable names
+    project.adding_does(
+        f"import os; print('sees', *(name for name in {names} if name in os.environ)); "
+        "print(Path('planted.invalid').read_text())"
+    )
     pipeline = (project.root / "pipeline.py").read_text(encoding="utf-8")
     foreign = """@dsl.container_component
 def look():
@@ -234,7 +244,7 @@ def look():
     project.write("invoke.yaml", settings + "steps: {adding: {env_from_secrets: {AWS_SESSION_TOKEN: storage/token}}}\n")
     project.inv("run", "--on", "docker")
     logs = project.root / "runs" / project.runs()[0]["id"] / "logs"
-    assert f"sees {' '.join(names)}" in (logs / "adding.log").read_text(encoding="utf-8")
+    assert f"sees {' '.join(names)}\na key of Google's" in (logs / "adding.log").read_text(encoding="utf-8")
     seen = (logs / "look.log").read_text(encoding="utf-8")
     assert [line.split("=")[0] for line in seen.splitlines() if line.endswith("planted.invalid")] == ["no_proxy"]
 

@@ -32,7 +32,8 @@ LABEL_OF_RUN = f"{LABEL}.run"
 # The variables of this environment that a step in a container sees too: the network's, and where the image is one of
 # this project's, credentials of cloud storage and of MLflow.
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-CLOUD = ("AWS_", "AZURE_STORAGE_", "GOOGLE_APPLICATION_CREDENTIALS", "MLFLOW_TRACKING_")
+KEY = "GOOGLE_APPLICATION_CREDENTIALS"  # which names a file
+CLOUD = ("AWS_", "AZURE_STORAGE_", "AZURE_CLIENT_", "AZURE_TENANT_", KEY, "MLFLOW_TRACKING_")
 
 
 class Containers:
@@ -90,7 +91,9 @@ class Containers:
         seen = {name: value for name, value in os.environ.items() if not name.upper().startswith(hidden)}
         own = {name: seen[name] for name in [*self._variables, *variable_of(job.environment)] if name in seen}
         passed = {name: value for name, value in seen.items() if name.upper().startswith(PROXIES + CLOUD)}
-        mounts = [Mount(str(path), str(path), "bind", read_only=True) for path in job.reads]
+        key = ROOT / passed.get(KEY, "")
+        reads = [*job.reads, *([key] if key.is_file() and key not in job.reads else [])]
+        mounts = [Mount(str(path), str(path), "bind", read_only=True) for path in reads]
         mounts += [Mount(str(path), str(path), "bind") for path in job.writes]
         memory, cpus = limits(job.resources)
         return client.containers.create(
