@@ -92,6 +92,10 @@ N = "nullable: true"
 BROKEN: dict[str, tuple[str, str]] = {
     "strict": ("strict: true\ncolumns: {size: {}, colour: {}}", r"column_in_schema.*'bought'"),
     "ordered": ("ordered: true\ncolumns: {colour: {}, size: {}, bought: {}}", "column_ordered.*'size'"),
+    "a number": (
+        "columns: {size: {checks: {gt: 1000}}}",
+        r"greater_than\(1000\) failed for 60 rows \(e\.g\. row 1: [\d.]+\)",
+    ),
     "a check that throws": ("columns: {colour: {checks: {gt: 3}}}", r"colour: greater_than\(3\) failed.*TypeError"),
     "a coercion of a whole column": ("columns: {when: {dtype: 'datetime64[ns]'}}", r"when: type\('datetime64\[ns\]'\)"),
     "a coercion of some rows": ("columns: {colour: {dtype: Int64}}", "colour: type.*60 rows.*row 1: "),

@@ -61,12 +61,27 @@ def main(
     more = f"; and {len(found.reasons) - 3} more" if len(found.reasons) > 3 else ""
     whole = f"the data have drifted: {'; '.join(found.reasons[:3])}{more}"
     told = tell("drift", run_of(executor_input, "report"), f"{whole}. See the report.") if found.reasons else ""
-    about = {"rows": rows_of(table)} | ({"told": told} if told else {}) | ({"said": whole} if found.reasons else {})
+    about = (
+        {"rows": rows_of(table)}
+        | ({"told": told} if told else {})
+        | ({"said": in_short(found)} if found.reasons else {})
+    )
     write_metadata(executor_input, {"metrics": scores, "report": about})
     if found.reasons and given.action == "end":
         raise StepError(
             f"{whole}. See the report; then correct the source, train anew, or set action: warn under drift."
         )
+
+
+def in_short(found: Found) -> str:
+    """What has drifted, without the reasons."""
+    columns = [repr(each.name) for each in found.differences if each.reasons]
+    predictions = len([each for each in found.predictions if each.reasons])
+    what = [f"column{'s' * (len(columns) > 1)} {', '.join(columns[:3])}"] if columns else []
+    what += [f"{len(columns) - 3} more"] if len(columns) > 3 else []
+    what += ["the predictions"] if predictions else []
+    what += ["how right the model is"] if len(found.reasons) > len(columns) + predictions else []
+    return f"the data have drifted: {' and '.join(what)}; why, says the report of drift"
 
 
 def thresholds_of(text: str) -> Thresholds:

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
@@ -152,7 +153,8 @@ def add_failures(problem: pandera.errors.SchemaErrors, failures: Failures) -> No
     for (column, check), failed in cases[~said_twice].groupby(["column", "check"], sort=False):
         key = (str(column), str(check).replace("coerce_dtype", "type"))
         count, first = failures.get(key, (0, []))
-        for index, value in failed[["index", "failure_case"]].head(EXAMPLES - len(first)).values:
+        for index, found in failed[["index", "failure_case"]].head(EXAMPLES - len(first)).values:
+            value = found.item() if isinstance(found, np.generic) else found  # numpy's repr is np.float64(1.5)
             # Without a row it is the column, or the table, as a whole.
             first = [*first, repr(value) if pd.isna(index) else f"row {int(index) + 1}: {value!r}"]
         failures[key] = (count + len(failed), first)
