@@ -14,7 +14,7 @@ import pytest
 from sklearn import datasets
 
 import drift
-from differences import Thresholds
+from differences import Difference, Thresholds
 from helpers.template import PROJECT
 from shared.profile import profile_of
 from shared.step import StepError
@@ -171,6 +171,19 @@ def test_regression_is_held_against_its_error(tmp_path: Path) -> None:
         found = drift.differences(table, profile, "y", "regression", Thresholds())
         assert any("rmse is" in reason for reason in found.reasons) == worse
         assert found.metrics["rmse"] == (pytest.approx(wide, rel=0.1), 0.1)
+
+
+def test_what_has_drifted_is_named_in_short() -> None:
+    def of(*names: str) -> list[Difference]:
+        return [Difference(name, "number", {}, {}, reasons=["it moved"]) for name in names] + [
+            Difference("same", "number", {}, {})
+        ]
+
+    one = drift.Found(of("a"), reasons=["column 'a': it moved"])
+    assert drift.in_short(one) == "the data have drifted: column 'a'; why, says the report of drift"
+    many = drift.Found(of(*"abcde"), of("prediction", "probability"), reasons=["accuracy is 0.1", *"abcdefg"])
+    said = "columns 'a', 'b', 'c' and 2 more and the predictions and how right the model is"
+    assert drift.in_short(many) == f"the data have drifted: {said}; why, says the report of drift"
 
 
 def test_odd_columns_are_compared_or_a_sentence_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

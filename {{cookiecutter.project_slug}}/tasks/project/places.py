@@ -28,8 +28,8 @@ def at_home(place: str, what: str) -> str:
 def without_tilde(parameters: dict[str, Any]) -> None:
     """Write out the home in paths of data and of the model store: in a container, `~` is another one."""
     for name, value in parameters.items():
-        if _is_place(name, parameters):
-            parameters[name] = at_home(str(value), name)
+        if isinstance(value, str) and _is_place(name, parameters):
+            parameters[name] = at_home(value, name)
 
 
 def only_here(parameters: dict[str, Any]) -> Iterator[tuple[str, str]]:
