@@ -303,7 +303,12 @@ def test_a_place_that_cannot_be_is_a_sentence(tmp_path: Path, monkeypatch: pytes
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         with pytest.raises(
-            StepError, match=r"cannot be used: .*Check the address, the network and your credentials"
+            StepError, match=r"there is no such bucket \(404 Not Found\)\. Check the address, the network and your cred"
         ) as told:
             store_at("s3://another/models").numbers()
         assert "secret-of-a-test" not in str(told.value)
+    with pytest.raises(StepError, match=r"cannot be used: http://127\.0\.0\.1:\d+ cannot be reached\. Check"):
+        store_at("s3://team/models").numbers()  # whose server is gone by now
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
+    with pytest.raises(StepError, match="cannot be used: AZURE_STORAGE_ACCOUNT_NAME names no account"):
+        store_at("abfs://team/models")

@@ -1,6 +1,7 @@
 """Files that are created once, by one writer, and never changed: in a folder, or in a bucket of s3, gs or abfs."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from configparser import ConfigParser
@@ -26,6 +27,8 @@ ASKS = (
     *("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"),
     *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
 )
+# The machines that are asked for an identity where the environment has no credentials.
+METADATA = ("://169.254.", "://metadata.google.internal", "://metadata/")
 
 
 class Taken(Exception):
@@ -128,6 +131,20 @@ def configured() -> dict[str, str]:
     return {name: found[name] for name in names if found.get(name)}
 
 
+def _plain(said: str) -> str:
+    """What obstore says of a request that failed, in a few words where it is one of the usual failures."""
+    if any(machine in said for machine in METADATA):
+        return "the environment has no credentials, and neither has this machine an identity"
+    if "Account must be specified" in said:
+        return "AZURE_STORAGE_ACCOUNT_NAME names no account"
+    if answer := re.search(r"non-2xx status code: (\d+ [A-Z][A-Za-z ]*)", said):
+        what = {"401": "it refuses who asks", "403": "it refuses who asks", "404": "there is no such bucket"}
+        return f"{what.get(answer[1][:3], 'it answers')} ({answer[1].strip()})"
+    if request := re.search(r"performing [A-Z]+ (\w+://[^/ ]+)\S* .*error sending request", said):
+        return f"{request[1]} cannot be reached"
+    return said
+
+
 class Bucket:
     """Files in a bucket, by obstore; credentials come from the environment or the machine's identity."""
 
@@ -181,6 +198,6 @@ class Bucket:
         except FileNotFoundError:
             raise
         except (BaseError, OSError, ValueError) as problem:
-            said = masked(" ".join(str(problem).split("Debug source:")[0].split()))[:300]
+            said = masked(_plain(" ".join(str(problem).split("Debug source:")[0].split())))[:300]
             remedy = "Check the address, the network and your credentials."
             raise StepError(f"the model store {self._uri!r} cannot be used: {said}. {remedy}") from problem
