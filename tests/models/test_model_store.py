@@ -307,6 +307,8 @@ def test_a_place_that_cannot_be_is_a_sentence(tmp_path: Path, monkeypatch: pytes
         ) as told:
             store_at("s3://another/models").numbers()
         assert "secret-of-a-test" not in str(told.value)
+        with pytest.raises(StepError, match=r"'s3://another/models' cannot be used: there is no such bucket\. Check"):
+            added("s3://another/models", tmp_path, b"a model")
     with pytest.raises(StepError, match=r"cannot be used: http://127\.0\.0\.1:\d+ cannot be reached\. Check"):
         store_at("s3://team/models").numbers()  # whose server is gone by now
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)

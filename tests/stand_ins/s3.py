@@ -39,8 +39,10 @@ class Bucket(BaseHTTPRequestHandler):
         return self._answer(200, self.objects[key])
 
     def do_PUT(self) -> None:
-        key = unquote(urlsplit(self.path).path).lstrip("/").partition("/")[2]
+        bucket, _, key = unquote(urlsplit(self.path).path).lstrip("/").partition("/")
         content = self.rfile.read(int(self.headers["Content-Length"]))
+        if bucket != "team":
+            return self._answer(404, b"<Error><Code>NoSuchBucket</Code></Error>")
         with self.lock:
             if self.headers.get("If-None-Match") == "*" and key in self.objects:
                 return self._answer(412, b"<Error><Code>PreconditionFailed</Code></Error>")

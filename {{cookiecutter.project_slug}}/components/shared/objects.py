@@ -185,8 +185,11 @@ class Bucket:
     def create(self, key: str, content: bytes | Path) -> None:
         import obstore
 
-        # In one request, which alone can say that nothing may be there before it.
-        self._told(lambda: obstore.put(self._store, key, content, mode="create", use_multipart=False))
+        try:
+            # In one request, which alone can say that nothing may be there before it.
+            self._told(lambda: obstore.put(self._store, key, content, mode="create", use_multipart=False))
+        except FileNotFoundError:
+            raise StepError(f"{self._uri!r} cannot be used: there is no such bucket. Check the address.") from None
 
     def _told(self, work: Callable[[], T]) -> T:
         from obstore.exceptions import AlreadyExistsError, BaseError
