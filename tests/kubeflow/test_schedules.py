@@ -148,3 +148,7 @@ def test_a_place_that_only_this_machine_sees_is_refused_and_nothing_is_asked(kfp
     assert "source is 'data.csv', a file of this machine" in project.inv("schedule", "--dry-run", code=1).stderr
     assert kfp.asked == []
     assert "flow: source is 'data.csv', a file of this machine" in project.inv("deploy").stdout
+    set_up(project, kfp, "")
+    more = more.replace('source: str = "s3://b/a.csv"', "source: Optional[str] = None")
+    project.write("pipeline.py", "from typing import Optional\n" + pipeline.replace("n: int = 3", more))
+    assert "of this machine" not in project.inv("deploy").stdout, "a source that is not given is none"

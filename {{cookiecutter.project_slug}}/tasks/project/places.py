@@ -34,7 +34,7 @@ def without_tilde(parameters: dict[str, Any]) -> None:
 
 def only_here(parameters: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The places that only this machine sees: the name of each, and a sentence that lacks how another one is given."""
-    for name in [key for key in parameters if _is_place(key, parameters)]:
+    for name in [key for key, value in parameters.items() if value is not None and _is_place(key, parameters)]:
         place = str(parameters[name])
         if _anywhere(place) or (name in ("destination", "models") and not place):
             continue
@@ -63,7 +63,7 @@ def at_deployment(pipelines: list[Compiled], config: Settings) -> list[str]:
     found = []
     for each in pipelines:
         values = default_values(each.spec)
-        found += [f"{each.title}: {why} there" for _, why in only_here(values)]
+        found += [f"{each.title}: {why} there" for name, why in only_here(values) if values[name]]
         said, ends = without_store(each.spec, values, config)
         found += [f"{each.title}: {said}"] if ends else []
     return found
