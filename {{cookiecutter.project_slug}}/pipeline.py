@@ -28,7 +28,7 @@ predict = component("prediction")
 champion = component("registration", "champion")
 evaluate = component("evaluation")
 register = component("registration")
-deliver = component("prediction", "deliver")
+deliver = component("registration", "deliver")
 compare = component("drift")
 
 

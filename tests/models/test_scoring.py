@@ -13,6 +13,7 @@ import pytest
 
 import deliver
 import predict
+import shared.objects
 from differences import Thresholds
 from drift import differences
 from helpers.inv import inv
@@ -22,6 +23,7 @@ from helpers.template import Bake
 from shared.profile import profile_of
 from shared.step import StepError
 from shared.tables import read
+from stand_ins.s3 import PART, s3
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +239,35 @@ def test_a_delivery_to_an_address(tmp_path: Path) -> None:
     deliver.main(path, tmp_path / "delivered", tmp_path / "note", uri, overwrite="true")
     with pytest.raises(StepError, match=r"cannot write destination 'nowhere://x\.csv'"):
         deliver.main(path, tmp_path / "delivered", tmp_path / "note", "nowhere://x.csv")
+
+
+def test_a_delivery_into_a_bucket_is_whole_and_replaces_nothing_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, uri = predictions(tmp_path), "s3://team/out/march.parquet"
+    with s3() as (variables, objects):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        for more in ({}, {"overwrite": "true"}):
+            deliver.main(path, tmp_path / "delivered", tmp_path / "note", uri, **more)
+            assert objects == {"out/march.parquet": path.read_bytes()}, "and no folder is made, or anything else"
+        with pytest.raises(StepError, match=r"exists\. Name another one, or give overwrite=true"):
+            deliver.main(path, tmp_path / "delivered", tmp_path / "note", uri)
+        with pytest.raises(StepError, match=r"exists\. Name"), deliver.destined("s3://team/a.csv", False) as file:
+            file.write_text("mine")
+            objects["a.csv"] = b"theirs"  # which has come there meanwhile
+        assert objects["a.csv"] == b"theirs"
+        monkeypatch.setattr(shared.objects, "ONE_REQUEST", 1000)
+        for replace in (True, False):
+            large = b"".join(bytes([i]) * 1_000_000 for i in range(20))
+            with deliver.destined(f"s3://team/large-{replace}.csv", replace) as file:
+                file.write_bytes(large)
+            assert objects[f"large-{replace}.csv"] == large
+        assert not [name for name in objects if name.startswith(PART)]
+        with pytest.raises(StepError, match=r"exists\. Name"), deliver.destined("s3://team/large-True.csv", False):
+            pass
+        with pytest.raises(StepError, match=r"destination 's3://none/x\.csv' cannot be used: there is no such bucket"):
+            deliver.main(path, tmp_path / "delivered", tmp_path / "note", "s3://none/x.csv")
 
 
 def test_a_table_of_many_batches_is_predicted_as_one_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+PART = "a part of "
+
 
 class Bucket(BaseHTTPRequestHandler):
     """One bucket, `team`; another one is not there."""
@@ -38,16 +40,43 @@ class Bucket(BaseHTTPRequestHandler):
             return self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
         return self._answer(200, self.objects[key])
 
+    def do_HEAD(self) -> None:
+        bucket, key, _ = self._asked()
+        there = bucket == "team" and key in self.objects
+        self._answer(200 if there else 404, self.objects[key] if there else b"")
+
+    def do_POST(self) -> None:
+        """Begin or end a file that comes in parts."""
+        bucket, key, query = self._asked()
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if bucket != "team":
+            return self._answer(404, b"<Error><Code>NoSuchBucket</Code></Error>")
+        if "uploads" in query:
+            said = "<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>"
+            return self._answer(200, said.encode())
+        with self.lock:
+            found = sorted(name for name in self.objects if name.startswith(f"{PART}{key}/"))
+            self.objects[key] = b"".join(self.objects.pop(name) for name in found)
+        return self._answer(200, b'<CompleteMultipartUploadResult><ETag>"1"</ETag></CompleteMultipartUploadResult>')
+
     def do_PUT(self) -> None:
-        bucket, _, key = unquote(urlsplit(self.path).path).lstrip("/").partition("/")
+        bucket, key, query = self._asked()
         content = self.rfile.read(int(self.headers["Content-Length"]))
         if bucket != "team":
             return self._answer(404, b"<Error><Code>NoSuchBucket</Code></Error>")
+        if "partNumber" in query:
+            key = f"{PART}{key}/{int(query['partNumber'][0]):04}"
         with self.lock:
             if self.headers.get("If-None-Match") == "*" and key in self.objects:
                 return self._answer(412, b"<Error><Code>PreconditionFailed</Code></Error>")
             self.objects[key] = content
         return self._answer(200, b"")
+
+    def _asked(self) -> tuple[str, str, dict[str, list[str]]]:
+        """The bucket, the key and the query of a request."""
+        parts = urlsplit(self.path)
+        bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
+        return bucket, key, parse_qs(parts.query, keep_blank_values=True)
 
     def _answer(self, code: int, body: bytes) -> None:
         self.send_response(code)
@@ -55,7 +84,8 @@ class Bucket(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from shared.masking import learn, masked
 from shared.step import StepError, path_of, writing
 
 T = TypeVar("T")
+ONE_REQUEST = 16 << 20  # bytes of a file that is sent in a single request; a larger one goes in parts
 BUCKETS = ("s3", "gs", "gcs", "abfs", "abfss", "az", "azure")
 # The variables by which obstore is told of a server that is not the cloud's own.
 ENDPOINTS = (
@@ -148,10 +149,10 @@ def _plain(said: str) -> str:
 class Bucket:
     """Files in a bucket, by obstore; credentials come from the environment or the machine's identity."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, called: str = "") -> None:
         from obstore.store import from_url
 
-        self._uri = masked(uri)
+        self._called = called or f"the model store {masked(uri)!r}"
         # A store of one's own may be reached without encryption, where its address says so.
         plain = any(os.environ.get(name, "").startswith("http://") for name in ENDPOINTS)
         options: dict[str, Any] = {
@@ -183,13 +184,35 @@ class Bucket:
         self._told(copied)
 
     def create(self, key: str, content: bytes | Path) -> None:
+        # In one request, which alone can say that nothing may be there before it.
+        self._put(key, content, mode="create", use_multipart=False)
+
+    def has(self, key: str) -> bool:
         import obstore
 
         try:
-            # In one request, which alone can say that nothing may be there before it.
-            self._told(lambda: obstore.put(self._store, key, content, mode="create", use_multipart=False))
+            self._told(lambda: obstore.head(self._store, key))
         except FileNotFoundError:
-            raise StepError(f"{self._uri!r} cannot be used: there is no such bucket. Check the address.") from None
+            return False
+        return True
+
+    def write(self, key: str, path: Path, replace: bool) -> None:
+        """Keep a file of any size, whole or not at all. Raises Taken where one is there that is not to be replaced."""
+        size = path.stat().st_size
+        if not replace and size <= ONE_REQUEST:
+            self.create(key, path)
+            return
+        if not replace and self.has(key):  # in parts, what comes there from now on is replaced
+            raise Taken
+        self._put(key, path, use_multipart=size > ONE_REQUEST, chunk_size=max(8 << 20, size // 5000), max_concurrency=4)
+
+    def _put(self, key: str, content: bytes | Path, **options: Any) -> None:
+        import obstore
+
+        try:
+            self._told(lambda: obstore.put(self._store, key, content, **options))
+        except FileNotFoundError:
+            raise StepError(f"{self._called} cannot be used: there is no such bucket. Check the address.") from None
 
     def _told(self, work: Callable[[], T]) -> T:
         from obstore.exceptions import AlreadyExistsError, BaseError
@@ -203,4 +226,4 @@ class Bucket:
         except (BaseError, OSError, ValueError) as problem:
             said = masked(_plain(" ".join(str(problem).split("Debug source:")[0].split())))[:300]
             remedy = "Check the address, the network and your credentials."
-            raise StepError(f"the model store {self._uri!r} cannot be used: {said}. {remedy}") from problem
+            raise StepError(f"{self._called} cannot be used: {said}. {remedy}") from problem

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pyarrow.csv import CSVWriter
 from typer import Option
 
 from shared.masking import masked
 from shared.metadata import write_metadata
+from shared.objects import BUCKETS, Bucket, Taken
 from shared.sources import at_address
 from shared.step import StepError, path_of, run, sweep, write_text, writing
 from shared.tables import batches, rows_of, schema_of
@@ -49,6 +51,18 @@ def main(
 @contextmanager
 def destined(destination: str, overwrite: bool) -> Iterator[Path]:
     """A file to write, which becomes the destination at the end, and nothing where something goes wrong."""
+    if urlsplit(destination).scheme in BUCKETS:
+        place, _, name = destination.rpartition("/")
+        bucket = Bucket(place, f"destination {masked(destination)!r}")
+        if not overwrite and bucket.has(name):
+            raise there_is(destination)
+        with tempfile.TemporaryDirectory() as folder:
+            yield (file := Path(folder, "table"))
+            try:
+                bucket.write(name, file, overwrite)
+            except Taken:  # which has come there meanwhile
+                raise there_is(destination) from None
+        return
     if "://" in destination:
         with tempfile.TemporaryDirectory() as folder, at_address(destination, "write destination") as (system, path):
             if system.exists(path) and not overwrite:
