@@ -157,7 +157,7 @@ def test_a_run_is_compared_with_the_latest_of_its_pipeline(several: Project) -> 
         several.inv("run", name)
     newest, scored, oldest = [run["id"] for run in several.runs()]
     for ids in ([], [oldest]):
-        said = several.inv("runs.compare", *ids).stdout
+        said = several.inv("runs.compare", *ids).stdout.split()
         assert newest in said and oldest in said and scored not in said
     assert "that is one run" in several.inv("runs.compare", scored, code=1).stderr
 
