@@ -21,6 +21,13 @@ def test_conditions_loops_exit_handlers_and_importers_run(flow: Project) -> None
     assert "the end" in flow.inv("runs.logs", "latest", "tell").stdout
 
 
+def test_what_an_importer_does_not_find_is_a_sentence(flow: Project) -> None:
+    flow.write("pipeline.py", FLOW)
+    for file in ("nothing.csv", "~nobody-here/table.csv"):
+        said = flow.inv("run", "-p", f"file={file}", code=1).stderr
+        assert f"what it imports is not there: {flow.root / file}" in said
+
+
 def test_exit_handler_runs_after_a_failure_which_is_still_a_failure(flow: Project) -> None:
     flow.write("pipeline.py", FLOW)
     flow.adding_does("raise SystemExit('error: no more sums')")

@@ -143,6 +143,8 @@ def test_what_is_right_is_taken(project: Path, tmp_path: Path) -> None:
     folder.mkdir()
     assert "cannot be read: Is a directory." in inv(project, "-f", str(folder), "compile", code=1)
     assert "inv -f takes the name of a file" in inv(project, "-f", "", "compile", code=1)
+    said = inv(project, "-f", "~nobody-here/staging.yaml", "compile", code=1)
+    assert "~nobody-here/staging.yaml begins with a home that is not known here: give the whole path." in said
 
 
 def test_pydantic_is_loaded_only_when_settings_are_read(project: Path) -> None:

@@ -40,7 +40,9 @@ def _local(address: str) -> Path | None:
     """The file or folder of this machine that an address names, from the project's folder; None for a remote one."""
     if "://" in address and not address.startswith("file://"):
         return None
-    path = ROOT / Path(address.removeprefix("file://")).expanduser()
+    path = ROOT / address.removeprefix("file://")
+    with contextlib.suppress(RuntimeError):  # a home that is not known is not there
+        path = ROOT / Path(address.removeprefix("file://")).expanduser()
     if not path.exists():
         raise StepFailed(f"what it imports is not there: {path}")
     return path

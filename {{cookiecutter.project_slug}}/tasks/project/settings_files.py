@@ -63,6 +63,10 @@ def _other_file() -> Path | None:
         path = os.environ["INVOKE_RUNTIME_CONFIG"] = str(_of_environment(name))  # where invoke looks after this
     if not path:
         return None
+    try:
+        Path(path).expanduser()
+    except RuntimeError:
+        raise fail(f"inv -f: {path} begins with a home that is not known here: give the whole path.") from None
     if Path(path).suffix not in (".yaml", ".yml", ".json", ".py"):
         raise fail(f"inv -f: {path} is of a kind that invoke does not read; it reads .yaml, .yml, .json and .py.")
     return Path(path)
