@@ -62,9 +62,13 @@ def test_what_is_there_is_not_replaced_unasked(project: Path) -> None:
     path = project / "out" / "april.csv"
     path.parent.mkdir(exist_ok=True)
     path.write_text("mine")
+    runs = len(list((project / "runs").iterdir()))
     said = scored(project, "source=march.csv", "destination=out/april.csv", code=1).stderr
     assert "destination 'out/april.csv' exists. Name another one, or give overwrite=true" in said
-    assert path.read_text() == "mine"
+    assert path.read_text() == "mine" and len(list((project / "runs").iterdir())) == runs, "nothing ran for it"
+    with pytest.raises(StepError, match=r"april\.csv' exists\. Name another one"):  # which has come there meanwhile
+        deliver.main(project / "march.csv", project / "delivered", project / "note", str(path))
+    assert path.read_text() == "mine" and not (project / "delivered").exists()
     scored(project, "source=march.csv", "destination=out/april.csv", "overwrite=true")
     assert len(pd.read_csv(path)) == 344
     path.unlink()

@@ -15,7 +15,7 @@ from ..project.compiling import compile_pipeline, images_of
 from ..project.components import by_component, component_of
 from ..project.parameters import default_values, given_values, own_defaults, parameter_values
 from ..project.pipelines import Compiled
-from ..project.places import only_here, without_store
+from ..project.places import free_destination, only_here, without_store
 from ..project.settings import Settings, load_settings
 from ..project.settings_files import acting
 from ..project.task_settings import secret_variables
@@ -87,6 +87,8 @@ def run(
     if on == "cluster":
         _on_cluster(compiled, parameters, config, experiment, name, cache, detach, yes)
         return
+    if not left_out:
+        free_destination(parameters)
     local = _local_run(on, parameters, compiled, config, int(jobs or config.jobs), warm=warm)
     local.pipeline(cache)
     if left_out:

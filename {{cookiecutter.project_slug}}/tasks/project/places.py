@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..files import ROOT
 from ..terminal import fail
 from .parameters import default_values
 from .pipelines import Compiled
@@ -30,6 +31,13 @@ def without_tilde(parameters: dict[str, Any]) -> None:
     for name, value in parameters.items():
         if isinstance(value, str) and _is_place(name, parameters):
             parameters[name] = at_home(value, name)
+
+
+def free_destination(parameters: dict[str, Any]) -> None:
+    """Raises `Exit` for a file of this machine that delivery would refuse to replace, at the end of the run."""
+    place, overwrite = parameters.get("destination"), parameters.get("overwrite", True)
+    if isinstance(place, str) and "://" not in place and not overwrite and (ROOT / place).is_file():
+        raise fail(f"destination '{place}' exists. Name another one, or give overwrite=true: -p overwrite=true")
 
 
 def only_here(parameters: dict[str, Any]) -> Iterator[tuple[str, str]]:
