@@ -3,11 +3,7 @@
 import json
 import urllib.request
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -21,6 +17,7 @@ from shared.mlflow_store import STALE
 from shared.model_store import store_at
 from shared.model_versions import MODEL, Changed, Version
 from shared.step import StepError
+from stand_ins.answering import answering
 from stand_ins.s3 import s3
 
 CLIENT = """\
@@ -200,7 +197,7 @@ def test_an_answer_that_is_none_is_a_sentence(
     with answering(status, headers, content) as (address, asked), pytest.raises(StepError) as told:
         store_at(f"mlflow+{address}#penguins").numbers()
     assert words in str(told.value) and "s3cr3t" not in str(told.value)
-    assert asked == ["Bearer s3cr3t-of-a-test"]
+    assert [by for _, by in asked] == ["Bearer s3cr3t-of-a-test"]
 
 
 def test_a_server_that_is_busy_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +206,7 @@ def test_a_server_that_is_busy_is_asked_again(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "you")
     with answering(503, {}, b"") as (address, asked), pytest.raises(StepError, match="503"):
         store_at(f"mlflow+{address}#penguins").numbers()
-    assert asked == ["Basic bWU6eW91"] * 3
+    assert [by for _, by in asked] == ["Basic bWU6eW91"] * 3
 
 
 def test_a_file_that_is_gone_is_found_out_where_mlflow_2_has_no_word_for_it(tmp_path: Path) -> None:
@@ -221,35 +218,6 @@ def test_a_file_that_is_gone_is_found_out_where_mlflow_2_has_no_word_for_it(tmp_
     ):
         with answering(500, {}, failure, listing) as (address, _), pytest.raises(problem):
             Mlflow(address).download("1/run/model/model.skops", tmp_path / "out")
-
-
-@contextmanager
-def answering(
-    status: int, headers: dict[str, str], content: bytes, listing: bytes = b""
-) -> Iterator[tuple[str, list[str]]]:
-    """A server that answers everything alike, but for a listing of files: its address, and who asked it each time."""
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.headers.get("Authorization", ""))
-            listed = listing and "?path=" in self.path
-            self.send_response(200 if listed else status)
-            said = listing if listed else content
-            for name, value in {**headers, "Content-Length": str(len(said))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(said)
-
-        def log_message(self, *_: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def added(mlflow: MlflowServer, name: str, folder: Path) -> Version:

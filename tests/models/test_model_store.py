@@ -5,10 +5,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -20,6 +17,7 @@ from shared.model_versions import MODEL, Changed, Version
 from shared.objects import ASKS, configured, objects_at
 from shared.sources import fingerprint
 from shared.step import StepError
+from stand_ins.answering import answering
 from stand_ins.s3 import s3
 
 ACCOUNT = {"AZURE_STORAGE_ACCOUNT_NAME": "one", "AZURE_STORAGE_ACCOUNT_KEY": "c2VjcmV0LW9mLWEtdGVzdA=="}
@@ -172,7 +170,7 @@ def test_an_entry_that_is_none_is_a_sentence(tmp_path: Path, text: str) -> None:
 def test_a_server_of_ones_own_is_reached_without_encryption(
     monkeypatch: pytest.MonkeyPatch, place: str, variables: dict[str, str]
 ) -> None:
-    with nothing() as (address, asked):
+    with answering(404) as (address, asked):
         for name, value in variables.items():
             monkeypatch.setenv(name, address + value if name.endswith(("URL", "ENDPOINT", "S3")) else value)
         with pytest.raises(StepError, match=f"the model store '{place}' cannot be used"):
@@ -208,7 +206,7 @@ def test_a_source_of_azure_is_read_by_the_key_that_models_take(monkeypatch: pyte
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(StepError, match=r"names no account\. Give AZURE_STORAGE_ACCOUNT_NAME"):
         fingerprint("abfs://team/table.csv")
-    with nothing() as (address, asked):
+    with answering(404) as (address, asked):
         for name, value in {"AZURE_STORAGE_ENDPOINT": f"{address}/one", **ACCOUNT}.items():
             monkeypatch.setenv(name, value)
         for uri in ("abfs://team/a/table.csv", "abfs://team@one.dfs.core.windows.net/a/table.csv"):
@@ -217,31 +215,6 @@ def test_a_source_of_azure_is_read_by_the_key_that_models_take(monkeypatch: pyte
                 fingerprint(uri)
             assert asked and all(path.startswith("/one/team") for path, _ in asked)
             assert all(by.startswith("SharedKey one:") for _, by in asked)
-
-
-@contextmanager
-def nothing() -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """A server that has nothing: its address, and what it was asked for by whom."""
-    asked: list[tuple[str, str]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append((self.path, self.headers.get("Authorization", "")))
-            self.send_response(404)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        do_HEAD = do_GET
-
-        def log_message(self, *_: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @in_files
