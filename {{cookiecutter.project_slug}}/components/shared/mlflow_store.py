@@ -68,7 +68,7 @@ class MlflowStore(Store):
     def _written(self) -> list[Change]:
         return _known(self._model())
 
-    def _change(self, decided: Callable[[list[Change]], Change]) -> None:
+    def _change(self, decided: Callable[[list[Change]], Change]) -> list[Change]:
         with self._alone():
             model = self._model()
             known = _known(model)
@@ -79,6 +79,7 @@ class MlflowStore(Store):
                 self._mlflow.post("registered-models/set-tag", name=self._name, key=key, value=text)
             version = str(change.version)
             self._mlflow.post("registered-models/alias", name=self._name, alias=CHAMPION, version=version)
+        return [*known, change]
 
     def _copy(self, version: Version, name: str, target: Path) -> None:
         download(self._mlflow, str(self._get(version.number)["source"]), name, target)

@@ -82,13 +82,15 @@ class FileStore(Store):
     def _last(self) -> int:
         return max(self._numbers("champion"), default=0)
 
-    def _change(self, decided: Callable[[list[Change]], Change]) -> None:
+    def _change(self, decided: Callable[[list[Change]], Change]) -> list[Change]:
         numbers = self._numbers("champion")
-        change = decided([self._written_as(number) for number in numbers])
+        written = [self._written_as(number) for number in numbers]
+        change = decided(written)
         try:
             self._write("champion", max(numbers, default=0) + 1, vars(change))
         except Taken:
             raise Changed from None
+        return [*written, change]
 
     def _copy(self, version: Version, name: str, target: Path) -> None:
         self._objects.copy(f"files/{version.files[name]['sha256']}/{name}", target)

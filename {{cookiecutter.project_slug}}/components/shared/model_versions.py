@@ -89,8 +89,11 @@ class Store(ABC):
         """All changes of the champion, those that a rollback took away too."""
 
     @abstractmethod
-    def _change(self, decided: Callable[[list[Change]], Change]) -> None:
-        """Write a change, which those before it decide. Raises Changed where another one comes between."""
+    def _change(self, decided: Callable[[list[Change]], Change]) -> list[Change]:
+        """Write a change, which those before it decide; return these and it.
+
+        Raises Changed where another one comes between.
+        """
 
     @abstractmethod
     def _copy(self, version: Version, name: str, target: Path) -> None:
@@ -153,10 +156,8 @@ class Store(ABC):
 
         The one that was need not be readable, the one that is has to be.
         """
-        was = is_ = 0
 
         def decided(written: list[Change]) -> Change:
-            nonlocal was, is_
             changes = holding(written)
             was = in_use(changes)
             if len(changes) < 2:
@@ -167,11 +168,10 @@ class Store(ABC):
                     f"which version was the champion before version {was} is not known: {changes[-2].unreadable}. "
                     "Choose one: inv models.promote VERSION"
                 )
-            is_ = self.version(changes[-2].version).number
-            return Change(is_, now(), by, rollback=True)
+            return Change(self.version(changes[-2].version).number, now(), by, rollback=True)
 
-        self._change(decided)
-        return was, is_
+        *before, change = self._change(decided)
+        return in_use(holding(before)), change.version
 
     def fetch(self, version: Version, name: str, target: Path) -> None:
         """Copy a file of a version, and make sure that it is what was kept."""
