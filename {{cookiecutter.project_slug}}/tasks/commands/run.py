@@ -15,7 +15,7 @@ from ..project.compiling import compile_pipeline, images_of
 from ..project.components import by_component, component_of
 from ..project.parameters import default_values, given_values, own_defaults, parameter_values
 from ..project.pipelines import Compiled
-from ..project.places import free_destination, only_here, without_store
+from ..project.places import check_seen, free_destination
 from ..project.settings import Settings, load_settings
 from ..project.settings_files import acting
 from ..project.task_settings import secret_variables
@@ -82,7 +82,7 @@ def run(
     left_out = part.only(compiled.spec, from_, until)
     parameters = parameter_values(compiled.spec, param)
     if on == "cluster":
-        _seen_anywhere(compiled, parameters, config)
+        check_seen(compiled.spec, parameters, config, "-p {name}=s3://...")
     fill_in(parameters, param, config, local=on != "cluster")
     if on == "cluster":
         _on_cluster(compiled, parameters, config, experiment, name, cache, detach, yes)
@@ -129,17 +129,6 @@ def _on_cluster(
         return
     follow(api, started, config, say)
     finish(started, config)
-
-
-def _seen_anywhere(compiled: Compiled, parameters: dict[str, Any], config: Settings) -> None:
-    """Raises `Exit` for a place that only this machine sees; says so of a model store that a run can do without."""
-    for name, why in only_here(parameters):
-        raise fail(f"{why}: -p {name}=s3://...")
-    said, ends = without_store(compiled.spec, parameters, config)
-    if ends:
-        raise fail(said)
-    if said:
-        say(said)
 
 
 @task(

@@ -2,18 +2,15 @@
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..project.parameters import check_whole, default_values, typed, with_credentials
 from ..project.pipelines import FIRST, Compiled, check_name
-from ..project.places import only_here, without_store
+from ..project.places import check_seen
 from ..project.settings import NAME, Settings
 from ..project.task_settings import seconds
-from ..terminal import fail, say
+from ..terminal import fail
 from .limits import TEXT, check_length
-
-if TYPE_CHECKING:
-    from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
 
 
 @dataclass(frozen=True)
@@ -66,20 +63,10 @@ def schedules(config: Settings, pipelines: list[Compiled]) -> list[Schedule]:
         # A schedule is there to see what is new: KFP puts the time here, so that no source is served from the cache.
         stamps = {key: "[[CurrentTime]]" for key in known if key.removesuffix("_fingerprint") in known.keys() - {key}}
         check_whole(defaults[pipeline] | parameters)
-        _check_places(where, specs[pipeline], defaults[pipeline] | parameters, config)
+        how = "parameters: {{{name}: s3://...}}"
+        check_seen(specs[pipeline], defaults[pipeline] | parameters, config, how, f"{where}: ")
         cron = f"0 {cron}" if fields == 5 else cron
         check_length(f"{where}: cron", cron, TEXT)
         filled = stamps | hidden[pipeline] | parameters
         found.append(Schedule(name, cron, every, filled, values.get("enabled", True), pipeline))
     return found
-
-
-def _check_places(where: str, spec: "PipelineSpec", parameters: dict[str, Any], config: Settings) -> None:
-    """Raises `Exit` for a place that only this machine sees; says so of a model store that runs can do without."""
-    for name, why in only_here(parameters):
-        raise fail(f"{where}: {why}: parameters: {{{name}: s3://...}}")
-    said, ends = without_store(spec, parameters, config)
-    if ends:
-        raise fail(f"{where}: {said}")
-    if said:
-        say(f"{where}: {said}")

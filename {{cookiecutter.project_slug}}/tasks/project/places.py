@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..files import ROOT
-from ..terminal import fail
+from ..terminal import fail, say
 from .parameters import default_values
 from .pipelines import Compiled
 from .settings import Settings
@@ -64,6 +64,20 @@ def without_store(spec: "PipelineSpec", parameters: dict[str, Any], config: Sett
     if _needs_champion(spec):
         return f"{what}, and the champion has to come from where a cluster sees it: {STORE}", True
     return f"{what}, so a run on a cluster keeps no version of its model: {STORE}" if config.models else "", False
+
+
+def check_seen(spec: "PipelineSpec", parameters: dict[str, Any], config: Settings, how: str, where: str = "") -> None:
+    """Raises `Exit` for a place that only this machine sees; says so of a model store that runs can do without.
+
+    `how` is how another place is given, with {name} for its name, and `where` what each sentence begins with.
+    """
+    for name, why in only_here(parameters):
+        raise fail(f"{where}{why}: {how.format(name=name)}")
+    said, ends = without_store(spec, parameters, config)
+    if ends:
+        raise fail(f"{where}{said}")
+    if said:
+        say(f"{where}{said}")
 
 
 def at_deployment(pipelines: list[Compiled], config: Settings) -> list[str]:
